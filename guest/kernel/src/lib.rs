@@ -1,2 +1,31 @@
-//! Placeholder until its first code lands.
-#![no_std]
+//! The library OS: the Linux x86-64 system call interface over a [`platform::Machine`].
+//!
+//! One kernel for every machine: nothing in here names a host. Kernel objects live in the kernel's heap and never hold an
+//! address of the application; locks and wait words work across address spaces.
+//!
+//! Lock order (a thread that holds one may take only those further down):
+//!
+//! ```text
+//! task::Process tables (threads, signal actions, descriptor table, working directory)
+//!   mm::Mm (the map of the address space)
+//!   vfs: mount tree → directory (parent before child) → inode → open file description offset
+//!   epoll instance → its ready list
+//!     net::Stack
+//!       wait::WaitQueue
+//! ```
+//!
+//! No lock is held across a wait or across a copy from or to the application that could wait (volumes excepted).
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod machine;
+mod mem;
+mod net;
+mod sync;
+mod syscall;
+mod task;
+mod vfs;
+mod wait;
+
+pub use machine::install as install_machine;

@@ -1,0 +1,4 @@
+//! Sockets and the TCP/IP stack.
+
+/// The calls of sockets.
+pub(crate) const SYSCALLS: &[crate::syscall::Row] = &[];
