@@ -4,8 +4,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod codec;
 mod list;
 
+pub use codec::DecodeError;
 pub use list::StrList;
 
 /// The version of the layout; host and guest must agree.

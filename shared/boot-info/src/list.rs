@@ -10,6 +10,11 @@ impl<'a> StrList<'a> {
         (bytes.is_empty() || bytes.last() == Some(&0)).then_some(Self(bytes))
     }
 
+    /// The region itself: every string with its zero byte.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// The strings, without their zero bytes. They need not be UTF-8.
     pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
         self.0.split_inclusive(|b| *b == 0).map(|s| &s[..s.len() - 1])
