@@ -12,4 +12,6 @@ mod machine;
 
 pub use addr::{PAGE_SIZE, UserAddr, UserRange, page_down, page_up};
 pub use context::{Registers, Trap, TrapKind, UserContext};
-pub use machine::{Deadline, IoReady, Kernel, Machine, MapSource, Prot, Stream, ThreadStart, UserFault, WaitOutcome};
+pub use machine::{
+    Deadline, IoReady, Kernel, Machine, MapSource, Prot, StartFailure, Stream, ThreadStart, UserFault, WaitOutcome,
+};

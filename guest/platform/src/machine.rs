@@ -96,6 +96,18 @@ pub struct ThreadStart {
     pub token: usize,
 }
 
+/// Why the program could not be started, as exit statuses tell it apart (the convention of `docker run`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StartFailure {
+    /// The instance is at fault (no memory, bad configuration): exit status 125.
+    Instance = 125,
+    /// The program exists but cannot be executed: exit status 126.
+    NotExecutable = 126,
+    /// The program does not exist in the image: exit status 127.
+    NotFound = 127,
+}
+
 /// The machine under the kernel. Every method may be called by any thread; none allocates kernel memory.
 pub trait Machine: Sync {
     /// What the host told at start.
@@ -146,6 +158,12 @@ pub trait Machine: Sync {
     fn exit_thread(&self, clear: Option<UserAddr>) -> !;
     /// Ends the instance with an exit status (128 + n for a signal).
     fn exit(&self, code: u8) -> !;
+    /// Ends the instance because the program could not be started; the engine gets the class and the message. Only before
+    /// [`Kernel::boot`] has returned (its return tells the engine that the program runs).
+    fn fail_start(&self, failure: StartFailure, message: &str) -> ! {
+        self.log(message);
+        self.exit(failure as u8)
+    }
     /// Sets the FS base of the current thread for the return to the application.
     fn set_fs_base(&self, base: u64);
     /// Parks the current thread while `*word == expected`.
@@ -194,6 +212,20 @@ pub trait Machine: Sync {
     /// `image_offset` on. Called before the range becomes executable. `stubs` is where the stubs may be put: a range that the
     /// kernel reserved within 1 GiB, or `None` to ask how many bytes are needed. Gives the number of bytes used or needed.
     fn rewrite(&self, text: UserRange, image_offset: u64, stubs: Option<UserRange>) -> Result<u64, Errno>;
+    /// Where the application believes to be when its instruction pointer is `rip`: translates addresses in stubs back to the
+    /// original code. For what programs see (signal frames, unwinding).
+    fn original_rip(&self, rip: u64) -> u64 {
+        rip
+    }
+    /// The opposite of [`Machine::original_rip`]: where to go on when the application asks to continue at `rip` (sigreturn).
+    fn resume_rip(&self, rip: u64) -> u64 {
+        rip
+    }
+    /// Where to go on to make the system call again from which the context `rip` comes (`SA_RESTART`), with `rax` set back to
+    /// its number. Never subtract 2: the call may have come from a stub.
+    fn restart_rip(&self, rip: u64) -> u64 {
+        rip.wrapping_sub(2)
+    }
     /// The address of a vDSO for the application (AT_SYSINFO_EHDR), if the machine has one.
     fn vdso(&self) -> Option<u64>;
 }
