@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod errno;
+pub mod net;
 pub mod nr;
 
 pub use errno::Errno;
