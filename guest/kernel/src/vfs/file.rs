@@ -1,6 +1,6 @@
 //! The object behind a descriptor.
 
-use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::any::Any;
 
 use bitflags::bitflags;
@@ -8,8 +8,11 @@ use linux_abi::Errno;
 use platform::UserAddr;
 
 use crate::mem::{Sink, Source};
-use crate::sync::Mutex;
+use crate::vfs::{Attributes, FileMapping, Kind};
 use crate::wait::WaitQueue;
+
+/// The device number of objects that no file system holds.
+pub(crate) const ANONYMOUS_DEVICE: u64 = 0xf;
 
 bitflags! {
     /// What a file is ready for: the `POLL*`/`EPOLL*` bits of `include/uapi/linux/eventpoll.h`.
@@ -60,10 +63,58 @@ pub(crate) trait File: Any + Send + Sync {
         None
     }
 
-    /// ioctl(2). `ENOTTY` for what it does not know.
+    /// Appends (`O_APPEND`); gives the number of bytes and the position behind them.
+    fn append(&self, from: &mut Source<'_>) -> Result<(usize, u64), Errno> {
+        let end = self.attributes()?.size;
+        self.write(from, end).map(|n| (n, end + n as u64))
+    }
+
+    /// ioctl(2). `ENOTTY` for what it does not know. (`FIONBIO`, `FIOCLEX` and `FIONCLEX` never come here.)
     fn ioctl(&self, _request: u32, _argument: UserAddr) -> Result<i64, Errno> {
         Err(Errno::ENOTTY)
     }
+
+    /// What fstat(2) tells of an object that no file system holds.
+    fn attributes(&self) -> Result<Attributes, Errno> {
+        Ok(Attributes::synthetic(ANONYMOUS_DEVICE, 1, Kind::Regular, 0o600))
+    }
+
+    /// What `/proc/self/fd` shows for an object that no file system holds: `pipe:[7]`, `anon_inode:[eventpoll]`.
+    fn describe(&self) -> Vec<u8> {
+        b"anon_inode:[file]".to_vec()
+    }
+
+    /// Lines of `/proc/self/fdinfo` beyond position and flags.
+    fn details(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// What a memory mapping of it shows; `ENODEV` for what cannot be mapped.
+    fn mapping(&self) -> Result<FileMapping, Errno> {
+        Err(Errno::ENODEV)
+    }
+
+    /// fallocate(2); `mode` is its `FALLOC_FL_*`.
+    fn allocate(&self, _mode: u32, _offset: u64, _len: u64) -> Result<(), Errno> {
+        Err(Errno::ENODEV)
+    }
+
+    /// Where data (or else a hole) begins at or behind `offset` (lseek(2), `SEEK_DATA`, `SEEK_HOLE`); `ENXIO` behind the end.
+    fn seek_data(&self, offset: u64, data: bool) -> Result<u64, Errno> {
+        let size = self.attributes()?.size;
+        match offset < size {
+            true => Ok(if data { offset } else { size }),
+            false => Err(Errno::ENXIO),
+        }
+    }
+
+    /// fsync(2), or fdatasync(2) if `data_only`.
+    fn sync(&self, _data_only: bool) -> Result<(), Errno> {
+        Err(Errno::EINVAL)
+    }
+
+    /// A description with these `O_*` flags was made or its flags changed (sockets and pipes count their ends elsewhere).
+    fn flags_changed(&self, _flags: u32) {}
 
     /// The last description was closed.
     fn closed(&self) {}
@@ -72,25 +123,3 @@ pub(crate) trait File: Any + Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// An open file description (open(2)): what descriptors made by dup(2) share.
-pub(crate) struct OpenFile {
-    /// The object.
-    pub(crate) file: Arc<dyn File>,
-    /// The access mode and the status flags (`O_*`), as fcntl(F_GETFL) gives them.
-    pub(crate) flags: core::sync::atomic::AtomicU32,
-    /// The position.
-    pub(crate) offset: Mutex<u64>,
-}
-
-impl OpenFile {
-    /// A description at position zero.
-    pub(crate) fn new(file: Arc<dyn File>, flags: u32) -> Arc<Self> {
-        Arc::new(Self { file, flags: flags.into(), offset: crate::sync::mutex(0) })
-    }
-}
-
-impl Drop for OpenFile {
-    fn drop(&mut self) {
-        self.file.closed();
-    }
-}
