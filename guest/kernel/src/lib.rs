@@ -19,13 +19,18 @@
 
 extern crate alloc;
 
+mod boot;
 mod machine;
 mod mem;
+mod mm;
 mod net;
+mod signal;
 mod sync;
 mod syscall;
 mod task;
+mod time;
 mod vfs;
 mod wait;
 
-pub use machine::install as install_machine;
+pub use boot::start;
+pub use syscall::{Support, table};

@@ -10,7 +10,7 @@ static MACHINE: Once<&'static dyn Machine> = Once::new();
 static TRACE: AtomicBool = AtomicBool::new(false);
 
 /// Tells the kernel its machine. Called once, before anything else.
-pub fn install(machine: &'static dyn Machine) {
+pub(crate) fn install(machine: &'static dyn Machine) {
     MACHINE.set(machine);
     TRACE.store(machine.boot_info().trace, Ordering::Relaxed);
 }

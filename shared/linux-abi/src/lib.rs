@@ -2,10 +2,16 @@
 //!
 //! Shared by the library OS (which implements it) and the host (which filters and traces it).
 #![no_std]
-#![forbid(unsafe_code)]
 
 pub mod errno;
+pub mod fs;
 pub mod net;
 pub mod nr;
+pub mod poll;
+pub mod pod;
+pub mod signal;
+pub mod task;
+pub mod time;
 
 pub use errno::Errno;
+pub use pod::Pod;

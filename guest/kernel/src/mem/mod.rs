@@ -5,4 +5,5 @@ mod iovec;
 mod user;
 
 pub(crate) use iovec::{Sink, Source};
-pub(crate) use user::{Pod, read_cstr, read_slice, read_value, write_slice, write_value};
+pub(crate) use linux_abi::Pod;
+pub(crate) use user::{read_cstr, read_slice, read_value, write_slice, write_value};

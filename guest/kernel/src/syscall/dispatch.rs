@@ -1,13 +1,28 @@
 use linux_abi::Errno;
 use platform::UserContext;
 
-use crate::syscall::{Call, Handler, Row};
+use crate::syscall::{Call, Handler, Row, Support};
 
 /// Numbers up to here are served; the last of Linux 6.18 is 469.
 const SIZE: usize = 480;
 
 /// The families' tables. Each helper module keeps its own.
-const FAMILIES: &[&[Row]] = &[crate::task::SYSCALLS, crate::vfs::SYSCALLS, crate::net::SYSCALLS];
+const FAMILIES: &[&[Row]] = &[
+    crate::task::SYSCALLS,
+    crate::mm::SYSCALLS,
+    crate::signal::SYSCALLS,
+    crate::time::SYSCALLS,
+    crate::vfs::SYSCALLS,
+    crate::net::SYSCALLS,
+];
+
+/// Every call of Linux: number, name and how far it is supported.
+pub fn table() -> impl Iterator<Item = (u32, &'static str, Support)> {
+    linux_abi::nr::TABLE.iter().map(|(name, number)| {
+        let row = FAMILIES.iter().flat_map(|rows| rows.iter()).find(|row| row.number == *number);
+        (*number, *name, row.map_or(Support::Refused("not implemented"), |row| row.support))
+    })
+}
 
 const fn merge() -> [Handler; SIZE] {
     let mut table: [Handler; SIZE] = [unknown; SIZE];

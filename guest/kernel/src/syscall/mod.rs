@@ -9,5 +9,6 @@ mod row;
 
 pub(crate) use call::Call;
 pub(crate) use dispatch::dispatch;
+pub use dispatch::table;
 pub use row::Support;
 pub(crate) use row::{Handler, Row, row};

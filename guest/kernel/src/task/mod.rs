@@ -1,4 +1,17 @@
-//! Processes and threads. (First form: being written.)
+//! Processes and threads.
+//!
+//! A [`Process`] owns what its threads share; a [`Thread`] is what the machine runs. The machine keeps one word for each
+//! thread, its token: the address of its [`Thread`], which lives until the thread has ended.
+
+mod credentials;
+mod current;
+mod process;
+mod thread;
+
+pub(crate) use credentials::Credentials;
+pub(crate) use current::{Current, current, try_current};
+pub(crate) use process::{Process, Resource};
+pub(crate) use thread::Thread;
 
 use alloc::sync::Arc;
 
@@ -6,13 +19,19 @@ use crate::wait::Parker;
 
 /// The current thread's place to sleep.
 pub(crate) fn current_parker() -> Arc<Parker> {
-    Arc::new(Parker::new())
+    current().parker.clone()
 }
 
-/// Whether a signal waits that the current thread does not block.
+/// Whether a signal waits that the current thread neither blocks nor ignores. Cheap.
+#[inline]
 pub(crate) fn signal_pending() -> bool {
-    false
+    crate::signal::pending_here()
 }
 
-/// The calls of processes, threads, memory, signals and time.
+/// Sends a signal to the current thread, as the kernel does for SIGPIPE.
+pub(crate) fn send_signal(signal: u32) {
+    crate::signal::send_to_thread(&current().arc(), crate::signal::Info::kernel(signal));
+}
+
+/// The calls of processes and threads.
 pub(crate) const SYSCALLS: &[crate::syscall::Row] = &[];

@@ -11,6 +11,8 @@
 
 mod park;
 mod queue;
+mod watcher;
 
 pub(crate) use park::{Parker, block_on, block_on_queues};
 pub(crate) use queue::{WaitQueue, Waiter};
+pub(crate) use watcher::{deadline_changed, stdin_drained, stdin_queue};

@@ -5,11 +5,18 @@ use linux_abi::Errno;
 use platform::{Deadline, WaitOutcome};
 
 use crate::machine::machine;
-use crate::wait::{WaitQueue, Waiter};
+use crate::wait::{WaitQueue, Waiter, watcher};
 
+/// Awake, and nobody has woken it.
 const EMPTY: u32 = 0;
+/// Woken since the last look.
 const NOTIFIED: u32 = 1;
+/// Sleeps on its word.
 const PARKED: u32 = 2;
+/// Sleeps as the watcher.
+const WATCHING: u32 = 3;
+/// Sleeps on its word and is asked to become the watcher.
+const CALLED: u32 = 4;
 
 /// A thread's place to sleep.
 pub(crate) struct Parker {
@@ -23,35 +30,130 @@ impl Parker {
     }
 
     /// Forgets earlier wake-ups.
+    #[inline]
     pub(crate) fn reset(&self) {
         self.word.store(EMPTY, Ordering::Release);
     }
 
     /// Wakes the thread, or lets its next park return at once.
     pub(crate) fn unpark(&self) {
-        if self.word.swap(NOTIFIED, Ordering::AcqRel) == PARKED {
-            machine().wake_word(&self.word, 1);
+        match self.word.swap(NOTIFIED, Ordering::AcqRel) {
+            PARKED | CALLED => machine().wake_word(&self.word, 1),
+            WATCHING => machine().kick(),
+            _ => {}
         }
     }
 
-    /// Sleeps until woken. Only the owning thread calls this.
-    pub(crate) fn park(&self, deadline: Option<Deadline>) -> WaitOutcome {
-        // TODO(task helper): the watcher role (wait_io + net::poll) as described in `wait/mod.rs`.
-        if self.word.compare_exchange(EMPTY, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            self.word.store(EMPTY, Ordering::Release);
-            return WaitOutcome::Woken;
+    /// Whether it was woken since the last [`Parker::reset`] or park.
+    #[inline]
+    pub(crate) fn notified(&self) -> bool {
+        self.word.load(Ordering::Acquire) == NOTIFIED
+    }
+
+    /// Asks a sleeping thread to become the watcher; `false` if it does not sleep.
+    pub(super) fn call(&self) -> bool {
+        let called = self.word.compare_exchange(PARKED, CALLED, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if called {
+            machine().wake_word(&self.word, 1);
         }
+        called
+    }
+
+    /// Sleeps until woken by something inside the instance (futex(2)): never as the watcher, which a thread that serves
+    /// packets must be able to become at once. Only the owning thread calls this.
+    pub(crate) fn park_inside(&self, deadline: Option<Deadline>) -> WaitOutcome {
+        self.sleep(deadline, PARKED)
+    }
+
+    /// Sleeps until woken, perhaps as the watcher. Only the owning thread calls this.
+    pub(crate) fn park(self: &Arc<Self>, deadline: Option<Deadline>) -> WaitOutcome {
         loop {
-            let outcome = machine().wait_word(&self.word, PARKED, deadline);
-            if self.word.load(Ordering::Acquire) == NOTIFIED {
-                self.word.store(EMPTY, Ordering::Release);
-                return WaitOutcome::Woken;
+            if let Some(role) = watcher::Role::take() {
+                return self.watch(&role, deadline);
             }
-            if outcome != WaitOutcome::Woken {
-                self.word.store(EMPTY, Ordering::Release);
+            let listed = watcher::Listed::new(self);
+            // The watcher may have left before this thread was listed: then nobody would call it.
+            if watcher::is_vacant() {
+                continue;
+            }
+            let outcome = self.sleep(deadline, PARKED);
+            drop(listed);
+            if outcome != WaitOutcome::Woken || self.take_notice() {
                 return outcome;
             }
         }
+    }
+
+    /// Whether it was woken for its own sake; if not, it was called to be the watcher.
+    fn take_notice(&self) -> bool {
+        self.word.swap(EMPTY, Ordering::AcqRel) != CALLED
+    }
+
+    fn sleep(&self, deadline: Option<Deadline>, state: u32) -> WaitOutcome {
+        if self.word.compare_exchange(EMPTY, state, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            self.reset();
+            return WaitOutcome::Woken;
+        }
+        loop {
+            // A thread that computes gives nobody the time to run timers: those who sleep inside do it then.
+            let timer = if watcher::is_vacant() { crate::time::next_deadline() } else { None };
+            let outcome = machine().wait_word(&self.word, state, earlier(deadline, timer));
+            match self.word.load(Ordering::Acquire) {
+                CALLED => return WaitOutcome::Woken,
+                NOTIFIED => {
+                    self.reset();
+                    return WaitOutcome::Woken;
+                }
+                _ => {}
+            }
+            if timer.is_some() {
+                crate::time::run_expired();
+            }
+            let timed_out = deadline.is_some_and(|at| crate::time::monotonic() >= at);
+            if outcome == WaitOutcome::Interrupted || timed_out {
+                let seen = self.word.swap(EMPTY, Ordering::AcqRel);
+                return match seen {
+                    NOTIFIED => WaitOutcome::Woken,
+                    _ if timed_out => WaitOutcome::TimedOut,
+                    _ => WaitOutcome::Interrupted,
+                };
+            }
+        }
+    }
+
+    fn watch(&self, _role: &watcher::Role, deadline: Option<Deadline>) -> WaitOutcome {
+        if self.word.compare_exchange(EMPTY, WATCHING, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            self.reset();
+            return WaitOutcome::Woken;
+        }
+        let outcome = loop {
+            let network = crate::net::poll();
+            crate::time::run_expired();
+            if self.notified() {
+                break WaitOutcome::Woken;
+            }
+            if deadline.is_some_and(|at| crate::time::monotonic() >= at) {
+                break WaitOutcome::TimedOut;
+            }
+            let until = earlier(earlier(deadline, network), crate::time::next_deadline());
+            let ready = machine().wait_io(watcher::stdin_wanted(), until);
+            if ready.stdin {
+                watcher::stdin_ready();
+            }
+            if ready.interrupted || crate::task::signal_pending() {
+                break WaitOutcome::Interrupted;
+            }
+        };
+        // Woken in the meantime: that counts for more than how the sleep ended.
+        if self.word.swap(EMPTY, Ordering::AcqRel) == NOTIFIED { WaitOutcome::Woken } else { outcome }
+    }
+}
+
+/// The earlier of two deadlines.
+fn earlier(a: Option<Deadline>, b: Option<Deadline>) -> Option<Deadline> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
 
@@ -79,20 +181,27 @@ pub(crate) fn block_on_queues<T>(
     parker.reset();
     let waiter: Arc<dyn Waiter> = parker.clone();
     queues.iter().for_each(|queue| queue.add(waiter.clone()));
-    let result = loop {
-        match attempt() {
-            Err(Errno::EAGAIN) => {}
-            result => break result,
-        }
-        match parker.park(deadline) {
-            WaitOutcome::Woken => {}
-            WaitOutcome::TimedOut => break attempt(),
-            WaitOutcome::Interrupted => break Err(Errno::ERESTARTSYS),
-        }
-        if crate::task::signal_pending() {
-            break attempt().map_err(|e| if e == Errno::EAGAIN { Errno::ERESTARTSYS } else { e });
-        }
-    };
+    let result = wait_loop(&parker, deadline, &mut attempt);
     queues.iter().for_each(|queue| queue.remove(&waiter));
     result
+}
+
+/// Attempts and sleeps by turns. Whatever can make the attempt succeed must already be set to wake `parker`.
+fn wait_loop<T>(
+    parker: &Arc<Parker>,
+    deadline: Option<Deadline>,
+    attempt: &mut impl FnMut() -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    loop {
+        match attempt() {
+            Err(Errno::EAGAIN) => {}
+            result => return result,
+        }
+        if crate::task::signal_pending() {
+            return Err(Errno::ERESTARTSYS);
+        }
+        if parker.park(deadline) == WaitOutcome::TimedOut {
+            return attempt();
+        }
+    }
 }

@@ -40,6 +40,11 @@ impl WaitQueue {
         }
     }
 
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiters.lock().is_empty()
+    }
+
     /// Tells every waiter.
     pub(crate) fn wake_all(&self) {
         for waiter in self.waiters.lock().iter() {
