@@ -1,0 +1,108 @@
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use plan::InstanceId;
+use serde::{Deserialize, Serialize};
+
+use crate::netlink::Socket;
+use crate::nft::{Element, Table};
+use crate::{Error, Lease, Network, link};
+
+/// The beginning of the names of instances' interfaces, see [`InstanceId::interface_name`].
+const INTERFACE_PREFIX: &str = "crcl";
+
+/// Something that a killed process left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Orphan {
+    /// A lease of an instance that does not live.
+    Lease(InstanceId),
+    /// An interface on the bridge without a lease.
+    Interface(String),
+    /// Ports in the packet filter that no lease publishes, as text.
+    PublishedPort(String),
+    /// A link or unfinished file without a lease.
+    File(PathBuf),
+}
+
+impl std::fmt::Display for Orphan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Lease(id) => write!(f, "network lease of {}", id.short()),
+            Self::Interface(name) => write!(f, "network interface {name}"),
+            Self::PublishedPort(port) => write!(f, "published {port}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
+impl Network {
+    /// What belongs to none of the instances that live. Nothing is changed.
+    pub fn check(&self, live: &HashSet<InstanceId>) -> Result<Vec<Orphan>, Error> {
+        let _locked = self.store.lock()?;
+        self.find_orphans(live)
+    }
+
+    /// Removes what [`Network::check`] would find, and returns it.
+    pub fn fix(&self, live: &HashSet<InstanceId>) -> Result<Vec<Orphan>, Error> {
+        let locked = self.store.lock()?;
+        let socket = Socket::route()?;
+        let orphans = self.find_orphans(live)?;
+        for orphan in &orphans {
+            match orphan {
+                Orphan::Lease(id) => match self.store.read(id) {
+                    Ok(Some(lease)) => {
+                        self.untranslate(&lease)?;
+                        locked.remove(&lease)?;
+                    }
+                    _ => locked.remove_file(&self.store.lease_path(id))?,
+                },
+                Orphan::Interface(name) => link::delete(&socket, name)?,
+                Orphan::PublishedPort(_) => {}
+                Orphan::File(path) => locked.remove_file(path)?,
+            }
+        }
+        for path in self.store.leftovers()? {
+            locked.remove_file(&path)?;
+        }
+        let stray = self.stray_elements(&self.store.leases()?)?;
+        if !stray.is_empty() {
+            Table::open(&self.config.bridge)?.unpublish(&stray)?;
+        }
+        Ok(orphans)
+    }
+
+    fn find_orphans(&self, live: &HashSet<InstanceId>) -> Result<Vec<Orphan>, Error> {
+        let (living, dead): (Vec<_>, Vec<_>) = self.store.ids()?.into_iter().partition(|id| live.contains(id));
+        let mut leases = Vec::new();
+        for id in &living {
+            leases.extend(self.store.read(id).ok().flatten());
+        }
+        let mut orphans: Vec<Orphan> = dead.into_iter().map(Orphan::Lease).collect();
+        orphans.extend(self.stray_interfaces(&leases)?.into_iter().map(Orphan::Interface));
+        orphans.extend(self.stray_elements(&leases)?.iter().map(|e| Orphan::PublishedPort(e.describe())));
+        orphans.extend(self.store.leftovers()?.into_iter().map(Orphan::File));
+        Ok(orphans)
+    }
+
+    /// Interfaces on our bridge that have an instance's name but no lease.
+    fn stray_interfaces(&self, leases: &[Lease]) -> Result<Vec<String>, Error> {
+        let links = link::all(&Socket::route()?)?;
+        let Some(bridge) = links.iter().find(|link| link.name == self.config.bridge) else { return Ok(Vec::new()) };
+        let stray = links.iter().filter(|link| {
+            link.master == Some(bridge.index)
+                && link.name.starts_with(INTERFACE_PREFIX)
+                && !leases.iter().any(|lease| lease.interface == link.name)
+        });
+        Ok(stray.map(|link| link.name.clone()).collect())
+    }
+
+    fn stray_elements(&self, leases: &[Lease]) -> Result<Vec<Element>, Error> {
+        let table = Table::open(&self.config.bridge)?;
+        if !table.exists().unwrap_or(false) {
+            return Ok(Vec::new());
+        }
+        let known: Vec<Element> = leases.iter().flat_map(Element::of).collect();
+        Ok(table.published()?.into_iter().filter(|element| !known.contains(element)).collect())
+    }
+}

@@ -1,0 +1,186 @@
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::thread;
+
+use plan::{InstanceId, PortMapping};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::netlink::{NetlinkError, Socket};
+use crate::nft::{Element, Table};
+use crate::store::{Locked, Store};
+use crate::{Config, Error, Lease, TapOptions, bridge, lease, link, ports, tap};
+
+/// The bridge network of one run directory.
+///
+/// It holds no state of its own: the files below the run directory and the kernel's configuration are the truth, so any
+/// number of processes may use it at the same time, and each may die at any moment.
+#[derive(Debug, Clone)]
+pub struct Network {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+}
+
+impl Network {
+    /// Opens the network of a run directory and creates its files; the host's configuration is not touched.
+    pub fn open(run_dir: &Path, config: Config) -> Result<Self, Error> {
+        if config.bridge.is_empty() || config.bridge.len() > 15 {
+            return Err(Error::Name(config.bridge));
+        }
+        Ok(Self { config, store: Store::create(run_dir)? })
+    }
+
+    /// Gives the instance an address; creates the bridge on first use.
+    ///
+    /// An instance that has a lease already gets the same one.
+    pub fn lease(&self, id: &InstanceId, name: &str) -> Result<Lease, Error> {
+        let locked = self.store.lock()?;
+        let subnet = bridge::ensure(&self.config, &self.store, &locked, &Socket::route()?)?;
+        if let Some(lease) = self.store.read(id)? {
+            return Ok(lease);
+        }
+        let address = locked.claim_address(id, subnet)?;
+        let lease = Lease {
+            id: id.clone(),
+            name: name.to_owned(),
+            address,
+            prefix: subnet.prefix(),
+            gateway: subnet.gateway(),
+            mac: lease::mac_of(address),
+            interface: id.interface_name(),
+            dns: vec![subnet.gateway().into()],
+            mtu: self.config.mtu,
+            published: Vec::new(),
+        };
+        locked.write(&lease)?;
+        Ok(lease)
+    }
+
+    /// Connects a container: an interface `eth0` with address and default route in its network namespace, and loopback up.
+    pub fn connect_veth(&self, lease: &Lease, netns: BorrowedFd<'_>) -> Result<(), Error> {
+        let socket = Socket::route()?;
+        link::create_veth(&socket, lease, self.bridge_index(&socket)?, netns)?;
+        let inner = socket_in(netns)?;
+        link::configure_inside(&inner, lease)?;
+        Ok(())
+    }
+
+    /// Opens the TAP device of a virtual machine or unikernel, on the bridge and up.
+    ///
+    /// The interface lives as long as the descriptor. The guest configures address, route and Ethernet address from the lease.
+    pub fn open_tap(&self, lease: &Lease, options: TapOptions) -> Result<OwnedFd, Error> {
+        let fd = tap::open(&lease.interface, options)
+            .map_err(|source| Error::Tap { interface: lease.interface.clone(), source })?;
+        let socket = Socket::route()?;
+        link::attach(&socket, &lease.interface, self.bridge_index(&socket)?, lease.mtu)?;
+        Ok(fd)
+    }
+
+    /// Leads ports of the host to the instance, all or none of them.
+    pub fn publish(&self, lease: &Lease, mappings: &[PortMapping]) -> Result<(), Error> {
+        if mappings.is_empty() {
+            return Ok(());
+        }
+        ports::check_list(mappings)?;
+        let locked = self.store.lock()?;
+        let mut lease = self.store.read(&lease.id)?.ok_or_else(|| Error::NoLease(lease.id.clone()))?;
+        if lease.published == mappings {
+            return Ok(());
+        }
+        claim_ports(&locked, &lease.id, mappings)?;
+        // The file first: it tells `release` and `check` what to remove if this process dies here.
+        lease.published = mappings.to_vec();
+        let result = locked.write(&lease).and_then(|()| self.translate(&lease));
+        if result.is_err() {
+            for mapping in lease.published.drain(..) {
+                locked.release_port(&lease.id, &mapping)?;
+            }
+            locked.write(&lease)?;
+        }
+        result
+    }
+
+    /// Ends the lease: interface, published ports, address and file. Without a lease it does nothing.
+    pub fn release(&self, id: &InstanceId) -> Result<(), Error> {
+        let Some(lease) = self.store.read(id)? else { return Ok(()) };
+        link::delete(&Socket::route()?, &lease.interface)?;
+        let locked = self.store.lock()?;
+        self.untranslate(&lease)?;
+        locked.remove(&lease)
+    }
+
+    /// All leases, in order of their addresses.
+    pub fn leases(&self) -> Result<Vec<Lease>, Error> {
+        let mut leases = self.store.leases()?;
+        leases.sort_by_key(|lease| lease.address);
+        Ok(leases)
+    }
+
+    /// Removes the bridge and the packet filter if no instance has a lease; tells whether it did.
+    pub fn remove_if_unused(&self) -> Result<bool, Error> {
+        let _locked = self.store.lock()?;
+        let socket = Socket::route()?;
+        let Some(link) = link::by_name(&socket, &self.config.bridge)? else { return Ok(false) };
+        let is_ours = bridge::parse_alias(&link.alias).is_some_and(|(_, owner)| owner == self.store.directory());
+        if !is_ours || !self.store.ids()?.is_empty() {
+            return Ok(false);
+        }
+        link::delete(&socket, &self.config.bridge)?;
+        Table::open(&self.config.bridge)?.delete()?;
+        Ok(true)
+    }
+
+    pub(crate) fn untranslate(&self, lease: &Lease) -> Result<(), Error> {
+        if lease.published.is_empty() {
+            return Ok(());
+        }
+        Ok(Table::open(&self.config.bridge)?.unpublish(&Element::of(lease))?)
+    }
+
+    /// Puts the lease's ports into the packet filter.
+    fn translate(&self, lease: &Lease) -> Result<(), Error> {
+        Ok(Table::open(&self.config.bridge)?.publish(lease)?)
+    }
+
+    fn bridge_index(&self, socket: &Socket) -> Result<u32, Error> {
+        let link = link::by_name(socket, &self.config.bridge)?;
+        let gone = NetlinkError::Refused { operation: "find the bridge", errno: rustix::io::Errno::NODEV };
+        Ok(link.ok_or(gone)?.index)
+    }
+}
+
+/// Claims all of the ports or none.
+fn claim_ports(locked: &Locked<'_>, id: &InstanceId, mappings: &[PortMapping]) -> Result<(), Error> {
+    for (index, mapping) in mappings.iter().enumerate() {
+        let claimed = claim_port(locked, id, mapping);
+        if claimed.is_err() {
+            for earlier in &mappings[..=index] {
+                locked.release_port(id, earlier)?;
+            }
+            return claimed;
+        }
+    }
+    Ok(())
+}
+
+fn claim_port(locked: &Locked<'_>, id: &InstanceId, mapping: &PortMapping) -> Result<(), Error> {
+    let (port, protocol) = (mapping.host_port, mapping.protocol);
+    locked.claim_port(id, mapping)?.map_err(|holder| Error::PortPublished { port, protocol, holder })?;
+    ports::check_free_on_host(mapping)
+}
+
+/// A netlink socket of another network namespace.
+///
+/// Only a thread can enter a namespace; a short-lived one of our own cannot leave the caller in the wrong one.
+fn socket_in(netns: BorrowedFd<'_>) -> Result<Socket, Error> {
+    let enter = || -> Result<Socket, Error> {
+        move_into_link_name_space(netns, Some(LinkNameSpaceType::Network))
+            .map_err(|errno| Error::Namespace(errno.into()))?;
+        Ok(Socket::route()?)
+    };
+    thread::scope(|scope| {
+        let spawned = thread::Builder::new().stack_size(64 * 1024).spawn_scoped(scope, enter);
+        let joined = spawned.map_err(Error::Namespace)?.join();
+        joined.map_err(|_| Error::Namespace(io::ErrorKind::Other.into()))?
+    })
+}

@@ -1,0 +1,80 @@
+//! TAP devices, linux/if_tun.h and Documentation/networking/tuntap.rst of the kernel.
+//!
+//! Unsafe: `TUNSETIFF` has no safe wrapper in rustix; its argument is a C structure that the kernel reads and writes.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::ioctl::{Opcode, Updater, ioctl};
+
+/// How a TAP device behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TapOptions {
+    /// Each frame has a `struct virtio_net_hdr` in front (`IFF_VNET_HDR`).
+    pub vnet_hdr: bool,
+    /// The reader takes frames with partial checksums and TCP segments larger than the MTU (`TUNSETOFFLOAD` with `TUN_F_CSUM`,
+    /// `TUN_F_TSO4`, `TUN_F_TSO6`). Needs `vnet_hdr`. Leave it out when the reader sets this itself, as QEMU does.
+    pub offload: bool,
+    /// Reading an empty device fails with `EAGAIN` instead of waiting.
+    pub nonblocking: bool,
+}
+
+const TUNSETIFF: Opcode = 0x4004_54ca;
+const TUNSETOFFLOAD: Opcode = 0x4004_54d0;
+const IFF_TAP: u16 = 0x0002;
+const IFF_NO_PI: u16 = 0x1000;
+const IFF_VNET_HDR: u16 = 0x4000;
+const TUN_F_CSUM: usize = 0x01;
+const TUN_F_TSO4: usize = 0x02;
+const TUN_F_TSO6: usize = 0x04;
+
+/// `struct ifreq` of net/if.h as `TUNSETIFF` uses it: 16 bytes of name, flags, and the rest of a 24-byte union.
+#[repr(C)]
+struct InterfaceRequest {
+    name: [u8; 16],
+    flags: u16,
+    rest: [u8; 22],
+}
+
+const _: () = assert!(size_of::<InterfaceRequest>() == size_of::<libc::ifreq>());
+
+/// Opens a TAP interface of this name. It goes away with the last descriptor.
+pub(crate) fn open(name: &str, options: TapOptions) -> io::Result<OwnedFd> {
+    let mut flags = OFlags::RDWR | OFlags::CLOEXEC;
+    flags.set(OFlags::NONBLOCK, options.nonblocking);
+    let fd = rustix::fs::open("/dev/net/tun", flags, Mode::empty())?;
+    let mut request = InterfaceRequest { name: [0; 16], flags: IFF_TAP | IFF_NO_PI, rest: [0; 22] };
+    request.name.iter_mut().zip(name.bytes().take(15)).for_each(|(to, from)| *to = from);
+    if options.vnet_hdr {
+        request.flags |= IFF_VNET_HDR;
+    }
+    // SAFETY: TUNSETIFF reads and writes one `struct ifreq`, whose layout `InterfaceRequest` has.
+    unsafe { ioctl(fd.as_fd(), Updater::<TUNSETIFF, InterfaceRequest>::new(&mut request))? };
+    if options.vnet_hdr && options.offload {
+        set_offload(&fd)?;
+    }
+    Ok(fd)
+}
+
+fn set_offload(fd: &OwnedFd) -> io::Result<()> {
+    /// `TUNSETOFFLOAD` takes its flags as the argument itself, not behind a pointer.
+    struct SetOffload;
+    // SAFETY: the argument is a number that the kernel does not take for a pointer; nothing is read or written.
+    unsafe impl rustix::ioctl::Ioctl for SetOffload {
+        type Output = ();
+        const IS_MUTATING: bool = false;
+        fn opcode(&self) -> Opcode {
+            TUNSETOFFLOAD
+        }
+        fn as_ptr(&mut self) -> *mut std::ffi::c_void {
+            std::ptr::without_provenance_mut(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
+        }
+        unsafe fn output_from_ptr(_: rustix::ioctl::IoctlOutput, _: *mut std::ffi::c_void) -> rustix::io::Result<()> {
+            Ok(())
+        }
+    }
+    // SAFETY: see the implementation above.
+    Ok(unsafe { ioctl(fd.as_fd(), SetOffload)? })
+}
