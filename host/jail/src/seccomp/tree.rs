@@ -171,10 +171,10 @@ fn emit_alternative(checks: &[Check], span: &Span<'_>, out: &mut Vec<Instruction
     }
     let end = out.len() + 1;
     let past = |at: usize| u8::try_from(end - at - 1).map_err(|_| FilterError::TooLong(span.first));
-    for at in start..out.len() {
-        match (out[at].jt, out[at].jf) {
-            (_, FAILED) => out[at].jf = past(at)?,
-            (FAILED, _) => out[at].jt = past(at)?,
+    for (at, check) in out.iter_mut().enumerate().skip(start) {
+        match (check.jt, check.jf) {
+            (_, FAILED) => check.jf = past(at)?,
+            (FAILED, _) => check.jt = past(at)?,
             _ => {}
         }
     }
