@@ -1,1 +1,24 @@
-//! Placeholder until its first code lands.
+//! Images: names, the content store, packing a host program, loading archives, and layers → one EROFS file.
+
+mod assemble;
+mod config;
+mod digest;
+pub mod erofs;
+mod file;
+mod layer;
+mod limits;
+mod oci;
+mod progress;
+mod reference;
+mod tree;
+
+pub use assemble::AssembleError;
+pub use config::ImageConfig;
+pub use digest::{Digest, DigestError};
+pub use file::FileError;
+pub use layer::{Compression, LayerError, TarError};
+pub use limits::Limits;
+pub use progress::{OnProgress, Phase, Progress};
+pub use reference::{Reference, ReferenceError};
+pub use erofs::{ErofsError, WriteError};
+pub use tree::TreeError;
