@@ -10,7 +10,7 @@
 mod bridge;
 mod check;
 mod config;
-pub mod dns;
+mod dns;
 mod error;
 mod lease;
 mod link;
@@ -24,7 +24,7 @@ mod tap;
 
 pub use check::Orphan;
 pub use config::Config;
-pub use dns::Resolver;
+pub use dns::{Query, QueryError, Resolver, parse_query};
 pub use error::Error;
 pub use lease::{Lease, etc_hosts, resolv_conf};
 pub use netlink::NetlinkError;

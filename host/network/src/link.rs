@@ -31,7 +31,10 @@ const IFLA_IFALIAS: u16 = 20;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_INFO_SLAVE_DATA: u16 = 5;
 const IFLA_BR_MCAST_SNOOPING: u16 = 23;
+const IFLA_BRPORT_MODE: u16 = 4;
 const VETH_INFO_PEER: u16 = 1;
 /// Attributes of linux/if_addr.h.
 const IFA_ADDRESS: u16 = 1;
@@ -113,7 +116,9 @@ pub(crate) fn finish_bridge(socket: &Socket, index: u32, subnet: Subnet, alias: 
     run(socket, batch)
 }
 
-/// Creates a pair of interfaces: the host's end on the bridge, the other one in the namespace, both up.
+/// Creates a pair of interfaces: the host's end on the bridge and up, the other one in the namespace and down.
+///
+/// The kernel creates the inner end first and refuses to set it up (`ENOTCONN`) while it is alone.
 pub(crate) fn create_veth(
     socket: &Socket,
     lease: &Lease,
@@ -129,7 +134,7 @@ pub(crate) fn create_veth(
         m.nest(IFLA_LINKINFO, |info| {
             info.text(IFLA_INFO_KIND, "veth");
             info.nest(IFLA_INFO_DATA, |data| {
-                data.nest_after(VETH_INFO_PEER, &link_header(0, IFF_UP), |peer| {
+                data.nest_after(VETH_INFO_PEER, &link_header(0, 0), |peer| {
                     peer.text(IFLA_IFNAME, INNER_NAME);
                     peer.bytes(IFLA_ADDRESS, &lease.mac.0);
                     peer.u32(IFLA_MTU, lease.mtu);
@@ -138,16 +143,18 @@ pub(crate) fn create_veth(
             });
         });
     });
+    set_hairpin(&mut batch, &lease.interface);
     run(socket, batch)
 }
 
-/// Inside the instance's namespace: loopback up, address and default route on `eth0`.
+/// Inside the instance's namespace: loopback and `eth0` up, with address and default route.
 pub(crate) fn configure_inside(socket: &Socket, lease: &Lease) -> Result<(), NetlinkError> {
     let refused = NetlinkError::Refused { operation: "find eth0 in the instance's namespace", errno: Errno::NODEV };
     let index = by_name(socket, INNER_NAME)?.ok_or(refused)?.index;
     let subnet = Subnet::containing(lease.address, lease.prefix).ok_or(NetlinkError::Malformed)?;
     let mut batch = Batch::new();
     batch.message("set loopback up", RTM_NEWLINK, 0, &link_header(LOOPBACK_INDEX, IFF_UP), |_| ());
+    batch.message("set eth0 up", RTM_NEWLINK, 0, &link_header(index, IFF_UP), |_| ());
     add_address(&mut batch, index, lease.address, subnet);
     let route = [AF_INET, 0, 0, 0, RT_TABLE_MAIN, RTPROT_BOOT, 0, RTN_UNICAST, 0, 0, 0, 0];
     let flags = NLM_F_CREATE | NLM_F_REPLACE;
@@ -166,6 +173,7 @@ pub(crate) fn attach(socket: &Socket, name: &str, bridge: u32, mtu: u32) -> Resu
         m.u32(IFLA_MTU, mtu);
         m.u32(IFLA_MASTER, bridge);
     });
+    set_hairpin(&mut batch, name);
     run(socket, batch)
 }
 
@@ -197,6 +205,19 @@ pub(crate) fn used_subnets(socket: &Socket, ignored: Option<u32>) -> Result<Vec<
 fn run(socket: &Socket, mut batch: Batch) -> Result<(), NetlinkError> {
     batch.acknowledge_last();
     socket.execute(&batch, batch.last_sequence())
+}
+
+/// Lets the bridge send a frame back through the port that it came from.
+///
+/// With br_netfilter the bridge translates a frame to a published port itself, and the instance may be its own neighbour.
+fn set_hairpin(batch: &mut Batch, name: &str) {
+    batch.message("configure the bridge port", RTM_NEWLINK, 0, &link_header(0, 0), |m| {
+        m.text(IFLA_IFNAME, name);
+        m.nest(IFLA_LINKINFO, |info| {
+            info.text(IFLA_INFO_SLAVE_KIND, "bridge");
+            info.nest(IFLA_INFO_SLAVE_DATA, |data| data.bytes(IFLA_BRPORT_MODE, &[1]));
+        });
+    });
 }
 
 fn add_address(batch: &mut Batch, index: u32, address: Ipv4Addr, subnet: Subnet) {

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::ioctl::{Opcode, Updater, ioctl};
+use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl};
 
 /// How a TAP device behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,22 +59,8 @@ pub(crate) fn open(name: &str, options: TapOptions) -> io::Result<OwnedFd> {
 }
 
 fn set_offload(fd: &OwnedFd) -> io::Result<()> {
-    /// `TUNSETOFFLOAD` takes its flags as the argument itself, not behind a pointer.
-    struct SetOffload;
-    // SAFETY: the argument is a number that the kernel does not take for a pointer; nothing is read or written.
-    unsafe impl rustix::ioctl::Ioctl for SetOffload {
-        type Output = ();
-        const IS_MUTATING: bool = false;
-        fn opcode(&self) -> Opcode {
-            TUNSETOFFLOAD
-        }
-        fn as_ptr(&mut self) -> *mut std::ffi::c_void {
-            std::ptr::without_provenance_mut(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)
-        }
-        unsafe fn output_from_ptr(_: rustix::ioctl::IoctlOutput, _: *mut std::ffi::c_void) -> rustix::io::Result<()> {
-            Ok(())
-        }
-    }
-    // SAFETY: see the implementation above.
-    Ok(unsafe { ioctl(fd.as_fd(), SetOffload)? })
+    let flags = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+    // SAFETY: TUNSETOFFLOAD takes a number as its argument, not a pointer; nothing is read or written.
+    unsafe { ioctl(fd.as_fd(), IntegerSetter::<TUNSETOFFLOAD>::new_usize(flags))? };
+    Ok(())
 }

@@ -167,7 +167,7 @@ fn instances_cannot_reach_the_hosts_loopback() {
 #[test]
 fn ports_in_use_are_refused_and_nothing_changes() {
     let host = Host::new();
-    host.neighbour();
+    let _neighbour = host.neighbour();
     let network = host.network();
     let a = start(&host, &network, 1, "first");
     let b = start(&host, &network, 2, "second");
@@ -228,8 +228,8 @@ fn a_small_pool_runs_empty_and_fills_again() {
 #[test]
 fn routes_of_the_host_are_avoided() {
     let host = Host::new();
-    host.neighbour();
-    host.sh("ip route add 10.88.4.0/24 via 192.0.2.2; ip link add d0 type dummy; ip addr add 10.89.0.1/24 dev d0");
+    let _neighbour = host.neighbour();
+    host.sh("ip route add 10.88.4.0/24 via 192.0.2.2; ip link add d0 type bridge; ip addr add 10.89.0.1/24 dev d0");
     host.run(|| assert_eq!(host.network().lease(&id(1), "a").unwrap().address, Ipv4Addr::new(10, 90, 0, 2)));
     let taken = Config { bridge: "other0".to_owned(), subnet: Some("192.0.2.0/25".parse().unwrap()), mtu: 1500 };
     host.run(|| assert!(matches!(host.network_with(taken).lease(&id(2), "b"), Err(Error::SubnetInUse { .. }))));
@@ -248,7 +248,7 @@ fn a_bridge_belongs_to_one_run_directory_at_a_time() {
         sh("ip link set coracle0 down");
         second.lease(&id(3), "c").unwrap();
         assert!(sh("ip -o link show coracle0").contains(",UP"));
-        sh("ip link add foreign0 type dummy");
+        sh("ip link add foreign0 type veth peer name foreign1");
         let foreign = Config { bridge: "foreign0".to_owned(), ..Config::default() };
         assert!(matches!(host.network_with(foreign).lease(&id(4), "d"), Err(Error::ForeignBridge { .. })));
     });

@@ -95,7 +95,7 @@ impl Host {
     /// Everything that the network could leave behind, as text.
     pub(crate) fn traces(&self) -> String {
         let mut text =
-            self.sh("ip -o link | sed 's/^[0-9]*: //' | grep -v coracle0 || true; ip -o route; nft list ruleset");
+            self.sh("ip -o link | sed 's/^[0-9]*: //' | grep -v coracle0 || true; ip -o route | sed 's/ linkdown//'; nft list ruleset");
         for part in ["leases", "addresses", "ports"] {
             let mut names = names(&self.run_dir.path().join("network").join(part));
             names.sort();
@@ -106,7 +106,11 @@ impl Host {
 }
 
 pub(crate) fn names(directory: &Path) -> Vec<String> {
-    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 pub(crate) fn lease_files(host: &Host) -> PathBuf {
