@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clock = Instant::now();
     network.lease(&id(0), "first")?;
     println!("{:>24} {:>6} us", "first lease with bridge", clock.elapsed().as_micros());
-    let mut times: Vec<Vec<u128>> = vec![Vec::new(); 6];
+    let mut times: Vec<Vec<u128>> = vec![Vec::new(); 7];
     for round in 1..=ROUNDS {
         let namespace = std::thread::spawn(|| new_namespace().and_then(|()| File::open("/proc/thread-self/ns/net")));
         let namespace = namespace.join().map_err(|_| "no namespace")??;
@@ -37,13 +37,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         network.release(&id)?;
         lap(3);
         let lease = network.lease(&id, "measured")?;
+        network.publish(&lease, &["8080:80".parse()?])?;
+        lap(6);
+        network.release_after_exit(&id)?;
         lap(5);
+        let lease = network.lease(&id, "measured")?;
+        lap(6);
         let tap = network.open_tap(&lease, TapOptions { vnet_hdr: true, offload: true, nonblocking: true })?;
         lap(4);
         drop(tap);
         network.release(&id)?;
     }
-    for (step, times) in ["lease", "connect_veth", "publish", "release", "open_tap"].iter().zip(&mut times) {
+    for (step, times) in
+        ["lease", "connect_veth", "publish", "release", "open_tap", "release_after_exit"].iter().zip(&mut times)
+    {
         times.sort_unstable();
         println!("{step:>24} {:>6} us", times[ROUNDS / 2]);
     }

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use plan::InstanceId;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,10 @@ use crate::{Error, Lease, Network, link};
 
 /// The beginning of the names of instances' interfaces, see [`InstanceId::interface_name`].
 const INTERFACE_PREFIX: &str = "crcl";
+
+/// How often and how long to wait for the kernel to delete interfaces by itself.
+const SETTLING_STEPS: u32 = 10;
+const SETTLING_STEP: Duration = Duration::from_millis(30);
 
 /// Something that a killed process left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,10 +84,23 @@ impl Network {
             leases.extend(self.store.read(id).ok().flatten());
         }
         let mut orphans: Vec<Orphan> = dead.into_iter().map(Orphan::Lease).collect();
-        orphans.extend(self.stray_interfaces(&leases)?.into_iter().map(Orphan::Interface));
+        orphans.extend(self.settled_stray_interfaces(&leases)?.into_iter().map(Orphan::Interface));
         orphans.extend(self.stray_elements(&leases)?.iter().map(|e| Orphan::PublishedPort(e.describe())));
         orphans.extend(self.store.leftovers()?.into_iter().map(Orphan::File));
         Ok(orphans)
+    }
+
+    /// Stray interfaces that stay. The kernel deletes those of an ended namespace in the background, so give it time.
+    fn settled_stray_interfaces(&self, leases: &[Lease]) -> Result<Vec<String>, Error> {
+        let mut stray = self.stray_interfaces(leases)?;
+        for _ in 0..SETTLING_STEPS {
+            if stray.is_empty() {
+                break;
+            }
+            std::thread::sleep(SETTLING_STEP);
+            stray = self.stray_interfaces(leases)?;
+        }
+        Ok(stray)
     }
 
     /// Interfaces on our bridge that have an instance's name but no lease.

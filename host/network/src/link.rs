@@ -29,6 +29,8 @@ const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_NET_NS_FD: u16 = 28;
+const IFLA_EXT_MASK: u16 = 29;
+const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
@@ -74,7 +76,10 @@ pub(crate) struct Link {
 /// An interface by name; `None` if there is none.
 pub(crate) fn by_name(socket: &Socket, name: &str) -> Result<Option<Link>, NetlinkError> {
     let mut batch = Batch::new();
-    batch.message("look up an interface", RTM_GETLINK, 0, &link_header(0, 0), |m| m.text(IFLA_IFNAME, name));
+    batch.message("look up an interface", RTM_GETLINK, 0, &link_header(0, 0), |m| {
+        m.text(IFLA_IFNAME, name);
+        m.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    });
     match socket.get(&batch) {
         Ok(message) => parse_link(&message).map(Some).ok_or(NetlinkError::Malformed),
         Err(error) if error.refusal() == Some(Errno::NODEV) => Ok(None),
@@ -84,7 +89,9 @@ pub(crate) fn by_name(socket: &Socket, name: &str) -> Result<Option<Link>, Netli
 
 /// All interfaces.
 pub(crate) fn all(socket: &Socket) -> Result<Vec<Link>, NetlinkError> {
-    let messages = socket.dump("list the interfaces", RTM_GETLINK, &link_header(0, 0), |_| ())?;
+    let messages = socket.dump("list the interfaces", RTM_GETLINK, &link_header(0, 0), |m| {
+        m.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    })?;
     Ok(messages.iter().filter_map(parse_link).collect())
 }
 

@@ -1,7 +1,6 @@
-use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::thread;
 
 use plan::{InstanceId, PortMapping};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -101,10 +100,25 @@ impl Network {
     }
 
     /// Ends the lease: interface, published ports, address and file. Without a lease it does nothing.
+    ///
+    /// The kernel takes some 20 ms to delete an interface, whoever asks (it waits until no CPU can be using it any more).
     pub fn release(&self, id: &InstanceId) -> Result<(), Error> {
         let Some(lease) = self.store.read(id)? else { return Ok(()) };
         link::delete(&Socket::route()?, &lease.interface)?;
+        self.end_lease(id)
+    }
+
+    /// Ends the lease of an instance whose network namespace or TAP descriptor is closed for good.
+    ///
+    /// As [`Network::release`], but the interface is left to the kernel, which deletes it in the background with the namespace
+    /// or has done so when the descriptor was closed. That saves the wait.
+    pub fn release_after_exit(&self, id: &InstanceId) -> Result<(), Error> {
+        self.end_lease(id)
+    }
+
+    fn end_lease(&self, id: &InstanceId) -> Result<(), Error> {
         let locked = self.store.lock()?;
+        let Some(lease) = self.store.read(id)? else { return Ok(()) };
         self.untranslate(&lease)?;
         locked.remove(&lease)
     }
@@ -171,16 +185,17 @@ fn claim_port(locked: &Locked<'_>, id: &InstanceId, mapping: &PortMapping) -> Re
 
 /// A netlink socket of another network namespace.
 ///
-/// Only a thread can enter a namespace; a short-lived one of our own cannot leave the caller in the wrong one.
+/// Only a thread can enter a namespace. This one goes in and out, which takes a few microseconds; a thread made for
+/// the purpose costs ten times that.
 fn socket_in(netns: BorrowedFd<'_>) -> Result<Socket, Error> {
-    let enter = || -> Result<Socket, Error> {
-        move_into_link_name_space(netns, Some(LinkNameSpaceType::Network))
-            .map_err(|errno| Error::Namespace(errno.into()))?;
-        Ok(Socket::route()?)
-    };
-    thread::scope(|scope| {
-        let spawned = thread::Builder::new().stack_size(64 * 1024).spawn_scoped(scope, enter);
-        let joined = spawned.map_err(Error::Namespace)?.join();
-        joined.map_err(|_| Error::Namespace(io::ErrorKind::Other.into()))?
-    })
+    let own = File::open("/proc/thread-self/ns/net").map_err(Error::Namespace)?;
+    let enter = |fd| move_into_link_name_space(fd, Some(LinkNameSpaceType::Network));
+    enter(netns).map_err(|errno| Error::Namespace(errno.into()))?;
+    let socket = Socket::route();
+    if let Err(errno) = enter(own.as_fd()) {
+        // The kernel has no reason to refuse. If it does, nothing that this thread does next can be right.
+        eprintln!("cannot return to the host's network namespace: {errno}");
+        std::process::abort();
+    }
+    Ok(socket?)
 }

@@ -97,6 +97,25 @@ fn neighbours_reach_each_other_and_release_leaves_nothing() {
 }
 
 #[test]
+fn after_its_exit_an_instances_interface_goes_by_itself() {
+    let host = Host::new();
+    let network = host.network();
+    let before = host.run(|| {
+        network.lease(&id(9), "other").unwrap();
+        host.traces()
+    });
+    let a = start(&host, &network, 1, "a");
+    host.run(|| network.publish(&a.lease, &mappings(&["8080:80"])).unwrap());
+    drop(a.namespace);
+    host.run(|| {
+        network.release_after_exit(&id(1)).unwrap();
+        network.release_after_exit(&id(1)).unwrap();
+        assert_eq!(network.check(&[id(9)].into()).unwrap(), [], "also while the kernel is at it");
+    });
+    assert_eq!(host.traces(), before);
+}
+
+#[test]
 fn published_ports_are_reached_from_the_host_and_from_other_hosts() {
     let host = Host::new();
     let outside = host.neighbour();

@@ -11,8 +11,10 @@ use super::Batch;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLM_F_DUMP: u16 = 0x300;
-/// The kernel fills at most this much per datagram of a dump (`NLMSG_GOODSIZE` grows up to 32 KiB with the reader's buffer).
-const BUFFER_LENGTH: usize = 32 * 1024;
+/// The kernel fills at most this much per datagram of a dump: it goes by the reader's buffer, up to 32 KiB.
+const DUMP_LENGTH: usize = 32 * 1024;
+/// An answer to a single request: one object, or an error that quotes the request.
+const ANSWER_LENGTH: usize = 8 * 1024;
 
 /// Why the kernel's network configuration could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -83,8 +85,9 @@ impl Socket {
     /// The kernel carries the requests out while they are being sent, so an answer that is not there afterwards never comes.
     pub(crate) fn execute(&self, batch: &Batch, last: u32) -> Result<(), NetlinkError> {
         self.send(batch)?;
+        let mut buffer = [0; ANSWER_LENGTH];
         loop {
-            for (sequence, message) in self.receive()? {
+            for (sequence, message) in self.receive(&mut buffer)? {
                 match (message.kind, errno_of(&message)) {
                     (NLMSG_ERROR, Some(0)) if sequence == last => return Ok(()),
                     (NLMSG_ERROR, Some(errno)) if errno != 0 => {
@@ -100,7 +103,8 @@ impl Socket {
     /// Sends one request that is answered by one message.
     pub(crate) fn get(&self, batch: &Batch) -> Result<Message, NetlinkError> {
         self.send(batch)?;
-        let (sequence, message) = self.receive()?.into_iter().next().ok_or(NetlinkError::Malformed)?;
+        let mut buffer = [0; ANSWER_LENGTH];
+        let (sequence, message) = self.receive(&mut buffer)?.into_iter().next().ok_or(NetlinkError::Malformed)?;
         match (message.kind, errno_of(&message)) {
             (NLMSG_ERROR, Some(errno)) => Err(refusal(batch, sequence, errno)),
             _ => Ok(message),
@@ -119,8 +123,9 @@ impl Socket {
         batch.message(operation, kind, NLM_F_DUMP, header, attributes);
         self.send(&batch)?;
         let mut found = Vec::new();
+        let mut buffer = vec![0; DUMP_LENGTH];
         loop {
-            for (sequence, message) in self.receive()? {
+            for (sequence, message) in self.receive(&mut buffer)? {
                 match (message.kind, errno_of(&message)) {
                     (NLMSG_DONE, errno) if errno.unwrap_or(0) == 0 => return Ok(found),
                     (NLMSG_ERROR | NLMSG_DONE, errno) => {
@@ -138,15 +143,11 @@ impl Socket {
     }
 
     /// One datagram, which is already there or never comes.
-    fn receive(&self) -> Result<Vec<(u32, Message)>, NetlinkError> {
-        let mut buffer: Vec<u8> = Vec::with_capacity(BUFFER_LENGTH);
+    fn receive(&self, buffer: &mut [u8]) -> Result<Vec<(u32, Message)>, NetlinkError> {
         let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
-        let (_, length) =
-            recv(&self.fd, rustix::buffer::spare_capacity(&mut buffer), flags).map_err(NetlinkError::Transfer)?;
-        if length > buffer.len() {
-            return Err(NetlinkError::Transfer(Errno::MSGSIZE));
-        }
-        messages(&buffer).ok_or(NetlinkError::Malformed)
+        let (_, length) = recv(&self.fd, &mut *buffer, flags).map_err(NetlinkError::Transfer)?;
+        let received = buffer.get(..length).ok_or(NetlinkError::Transfer(Errno::MSGSIZE))?;
+        messages(received).ok_or(NetlinkError::Malformed)
     }
 }
 
