@@ -10,16 +10,17 @@ use crate::lease::mac_of;
 use crate::link::{self, Link};
 use crate::netlink::Socket;
 use crate::nft::Table;
-use crate::store::{Locked, Store};
+use crate::store::Store;
 use crate::{Config, Error, Subnet};
 
 /// What the kernel keeps of an alias: `IFALIASZ` is 256; the subnet and a terminating zero need their share.
 const LONGEST_DIRECTORY: usize = 200;
 
 /// Finds the bridge or makes it, and returns its subnet.
-pub(crate) fn ensure(config: &Config, store: &Store, locked: &Locked<'_>, socket: &Socket) -> Result<Subnet, Error> {
+///
+/// The store must be locked.
+pub(crate) fn ensure(config: &Config, store: &Store, socket: &Socket, table: &Table<'_>) -> Result<Subnet, Error> {
     let found = link::by_name(socket, &config.bridge)?;
-    let table = Table::open(&config.bridge)?;
     let owner = found.as_ref().and_then(|link| parse_alias(&link.alias));
     match (&found, owner) {
         (Some(link), Some((subnet, directory)))
@@ -39,7 +40,7 @@ pub(crate) fn ensure(config: &Config, store: &Store, locked: &Locked<'_>, socket
         }
         _ => {}
     }
-    set_up(config, store, locked, socket, found, &table)
+    set_up(config, store, socket, found, table)
 }
 
 fn wanted(config: &Config, subnet: Subnet) -> bool {
@@ -60,7 +61,6 @@ fn take_over(config: &Config, directory: &Path) -> Result<(), Error> {
 fn set_up(
     config: &Config,
     store: &Store,
-    _locked: &Locked<'_>,
     socket: &Socket,
     found: Option<Link>,
     table: &Table<'_>,

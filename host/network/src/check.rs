@@ -6,7 +6,7 @@ use plan::InstanceId;
 use serde::{Deserialize, Serialize};
 
 use crate::netlink::Socket;
-use crate::nft::{Element, Table};
+use crate::nft::Element;
 use crate::{Error, Lease, Network, link};
 
 /// The beginning of the names of instances' interfaces, see [`InstanceId::interface_name`].
@@ -72,7 +72,7 @@ impl Network {
         }
         let stray = self.stray_elements(&self.store.leases()?)?;
         if !stray.is_empty() {
-            Table::open(&self.config.bridge)?.unpublish(&stray)?;
+            self.table()?.unpublish(&stray)?;
         }
         Ok(orphans)
     }
@@ -116,7 +116,7 @@ impl Network {
     }
 
     fn stray_elements(&self, leases: &[Lease]) -> Result<Vec<Element>, Error> {
-        let table = Table::open(&self.config.bridge)?;
+        let table = self.table()?;
         if !table.exists().unwrap_or(false) {
             return Ok(Vec::new());
         }

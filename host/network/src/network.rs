@@ -2,13 +2,14 @@ use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use plan::{InstanceId, PortMapping};
+use plan::{InstanceId, PortMapping, Protocol};
+use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::netlink::{NetlinkError, Socket};
-use crate::nft::{Element, Table};
+use crate::nft::{Element, LateClosedSockets, Table};
 use crate::store::{Locked, Store};
-use crate::{Config, Error, Lease, TapOptions, bridge, lease, link, ports, tap};
+use crate::{Config, Error, Lease, Subnet, TapOptions, bridge, lease, link, ports, tap};
 
 /// The bridge network of one run directory.
 ///
@@ -18,6 +19,7 @@ use crate::{Config, Error, Lease, TapOptions, bridge, lease, link, ports, tap};
 pub struct Network {
     pub(crate) config: Config,
     pub(crate) store: Store,
+    sockets: LateClosedSockets,
 }
 
 impl Network {
@@ -26,7 +28,7 @@ impl Network {
         if config.bridge.is_empty() || config.bridge.len() > 15 {
             return Err(Error::Name(config.bridge));
         }
-        Ok(Self { config, store: Store::create(run_dir)? })
+        Ok(Self { config, store: Store::create(run_dir)?, sockets: LateClosedSockets::default() })
     }
 
     /// Gives the instance an address; creates the bridge on first use.
@@ -34,7 +36,7 @@ impl Network {
     /// An instance that has a lease already gets the same one.
     pub fn lease(&self, id: &InstanceId, name: &str) -> Result<Lease, Error> {
         let locked = self.store.lock()?;
-        let subnet = bridge::ensure(&self.config, &self.store, &locked, &Socket::route()?)?;
+        let subnet = bridge::ensure(&self.config, &self.store, &Socket::route()?, &self.table()?)?;
         if let Some(lease) = self.store.read(id)? {
             return Ok(lease);
         }
@@ -140,27 +142,49 @@ impl Network {
             return Ok(false);
         }
         link::delete(&socket, &self.config.bridge)?;
-        Table::open(&self.config.bridge)?.delete()?;
+        self.table()?.delete()?;
         Ok(true)
     }
 
+    /// The packet filter's table of the bridge.
+    pub(crate) fn table(&self) -> Result<Table<'_>, Error> {
+        Ok(Table::open(&self.config.bridge, &self.sockets)?)
+    }
+
+    /// Takes the lease's ports out of the packet filter.
     pub(crate) fn untranslate(&self, lease: &Lease) -> Result<(), Error> {
         if lease.published.is_empty() {
             return Ok(());
         }
-        Ok(Table::open(&self.config.bridge)?.unpublish(&Element::of(lease))?)
+        let table = self.table()?;
+        table.unpublish(&Element::of(lease))?;
+        Ok(table.forget_udp_flows(&udp_ports(lease))?)
     }
 
     /// Puts the lease's ports into the packet filter.
     fn translate(&self, lease: &Lease) -> Result<(), Error> {
-        Ok(Table::open(&self.config.bridge)?.publish(lease)?)
+        let table = self.table()?;
+        match table.publish(lease) {
+            // Somebody removed the table, or the run directory, meanwhile. The lease files say what should be there.
+            Err(error) if matches!(error.refusal(), Some(Errno::NOENT | Errno::EXIST)) => {
+                let subnet = Subnet::containing(lease.address, lease.prefix).ok_or(error)?;
+                table.create(subnet, &self.store.leases()?).map_err(Error::NoNftables)?;
+            }
+            result => result?,
+        }
+        Ok(table.forget_udp_flows(&udp_ports(lease))?)
     }
 
     fn bridge_index(&self, socket: &Socket) -> Result<u32, Error> {
         let link = link::by_name(socket, &self.config.bridge)?;
-        let gone = NetlinkError::Refused { operation: "find the bridge", errno: rustix::io::Errno::NODEV };
+        let gone = NetlinkError::Refused { operation: "find the bridge", errno: Errno::NODEV };
         Ok(link.ok_or(gone)?.index)
     }
+}
+
+fn udp_ports(lease: &Lease) -> Vec<u16> {
+    let udp = lease.published.iter().filter(|mapping| mapping.protocol == Protocol::Udp);
+    udp.map(|mapping| mapping.host_port).collect()
 }
 
 /// Claims all of the ports or none.

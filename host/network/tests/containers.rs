@@ -212,6 +212,44 @@ fn ports_in_use_are_refused_and_nothing_changes() {
 }
 
 #[test]
+fn a_udp_client_follows_the_port_to_the_next_instance() {
+    let host = Host::new();
+    let network = host.network();
+    let ask = |client: &UdpSocket| {
+        client.send_to(b"?", "127.0.0.1:5353").unwrap();
+        let mut buffer = [0; 64];
+        client.recv(&mut buffer).is_ok()
+    };
+    let client = host.run(|| UdpSocket::bind("127.0.0.1:4000").unwrap());
+    client.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    assert!(!ask(&client), "nobody is there yet; the kernel remembers the flow");
+    for number in 1..=2 {
+        let instance = start(&host, &network, number, "udp");
+        serve_udp(&instance, 53);
+        host.run(|| network.publish(&instance.lease, &mappings(&["5353:53/udp"])).unwrap());
+        assert!(ask(&client), "instance {number}");
+        host.run(|| network.release(&instance.lease.id).unwrap());
+    }
+}
+
+#[test]
+fn leftovers_of_a_lost_run_directory_are_replaced() {
+    let host = Host::new();
+    let network = host.network();
+    host.run(|| {
+        let lease = network.lease(&id(1), "a").unwrap();
+        network.publish(&lease, &mappings(&["8080:80", "8081:81"])).unwrap();
+        for part in ["leases", "addresses", "ports"] {
+            sh(&format!("rm -f {}/network/{part}/*", host.run_dir.path().display()));
+        }
+        let lease = network.lease(&id(2), "b").unwrap();
+        network.publish(&lease, &mappings(&["8080:80"])).unwrap();
+        let shown = sh("nft list map coracle0 at_any");
+        assert!(shown.contains(&lease.address.to_string()) && !shown.contains("8081"), "{shown}");
+    });
+}
+
+#[test]
 fn a_flushed_packet_filter_is_put_back() {
     let host = Host::new();
     let network = host.network();

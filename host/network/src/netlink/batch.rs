@@ -104,6 +104,11 @@ impl Nest<'_> {
         self.nest_after(kind, &[], inner);
     }
 
+    /// An attribute that holds attributes that are written already.
+    pub(crate) fn nested_bytes(&mut self, kind: u16, inner: &[u8]) {
+        self.bytes(kind | NLA_F_NESTED, inner);
+    }
+
     /// An attribute that holds a fixed header and then attributes.
     pub(crate) fn nest_after(&mut self, kind: u16, header: &[u8], inner: impl FnOnce(&mut Nest<'_>)) {
         let start = self.bytes.len();

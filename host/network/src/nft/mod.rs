@@ -30,8 +30,12 @@
 //! from reaching ports that are not published. The last masquerade is for an instance that uses a published port of another
 //! one (or its own): the answer must come back through the host.
 
+mod conntrack;
 mod expression;
 mod published;
+mod sockets;
+
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
@@ -40,6 +44,7 @@ use crate::netlink::{Batch, NetlinkError, Socket};
 use crate::{Lease, Subnet};
 
 pub(crate) use published::{Element, PublishedMap};
+pub(crate) use sockets::LateClosedSockets;
 
 /// Message types: `NFNL_SUBSYS_NFTABLES` in the high byte, `enum nf_tables_msg_types` in the low one.
 const SUBSYSTEM: u16 = 10;
@@ -72,13 +77,13 @@ const PRIORITY_SRCNAT: i32 = 100;
 /// The table of a bridge; it has the bridge's name.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
-    socket: Socket,
+    socket: Arc<Socket>,
     bridge: &'a str,
 }
 
 impl<'a> Table<'a> {
-    pub(crate) fn open(bridge: &'a str) -> Result<Self, NetlinkError> {
-        Ok(Self { socket: Socket::netfilter()?, bridge })
+    pub(crate) fn open(bridge: &'a str, sockets: &LateClosedSockets) -> Result<Self, NetlinkError> {
+        Ok(Self { socket: sockets.open()?, bridge })
     }
 
     pub(crate) fn exists(&self) -> Result<bool, NetlinkError> {
@@ -139,9 +144,13 @@ impl<'a> Table<'a> {
             self.elements(batch, NEW_ELEMENT, elements);
             self.elements(batch, DELETE_ELEMENT, elements);
         });
-        match result {
-            Err(error) if error.refusal() == Some(Errno::NOENT) => Ok(()),
-            result => result,
+        match (result, elements) {
+            // One of the ports is another instance's by now: that one stays.
+            (Err(error), [_, _, ..]) if error.refusal() == Some(Errno::EXIST) => {
+                elements.iter().try_for_each(|element| self.unpublish(std::slice::from_ref(element)))
+            }
+            (Err(error), _) if matches!(error.refusal(), Some(Errno::NOENT | Errno::EXIST)) => Ok(()),
+            (result, _) => result,
         }
     }
 
