@@ -17,7 +17,7 @@ pub(crate) const CONSOLE_LOG: &str = "console.log";
 const MAX_LOG: usize = 256 << 10;
 
 /// How much of the end is kept for error messages.
-const TAIL: usize = 2 << 10;
+const TAIL: usize = 16 << 10;
 
 /// Our end of the serial port.
 pub(crate) struct Console {
@@ -70,11 +70,18 @@ impl Console {
     }
 }
 
-/// The last 12 lines, without control characters that a guest could play tricks on a terminal with.
+/// What a kernel or the agent says when it matters; the register dumps around it help few users.
+const TELLING: [&str; 6] = ["Kernel panic", "BUG:", "Oops", "sysrq", "Out of memory", "coracle-agent:"];
+
+/// The telling lines or, if there are none, the last ones; without control characters, with which a guest could play
+/// tricks on a terminal.
 pub(crate) fn last_lines(text: &str) -> String {
     const LINES: usize = 12;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let end = lines[lines.len().saturating_sub(LINES)..].join("\n");
+    let is_telling = |line: &&str| TELLING.iter().any(|word| line.contains(word));
+    let telling: Vec<&str> = lines.iter().copied().filter(is_telling).collect();
+    let chosen = if telling.is_empty() { lines } else { telling };
+    let end = chosen[chosen.len().saturating_sub(LINES)..].join("\n");
     end.chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).collect()
 }
 
@@ -85,7 +92,7 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_the_end_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let (_, reader) = rustix::pipe::pipe().map(|(reader, writer)| (writer, reader)).unwrap();
+        let (reader, _writer) = rustix::pipe::pipe().unwrap();
         let mut console = Console::new(reader, dir.path()).unwrap();
         for _ in 0..2 * MAX_LOG / 1024 {
             console.keep(&[b'x'; 1024]);
@@ -94,5 +101,14 @@ mod tests {
         assert_eq!(std::fs::metadata(dir.path().join(CONSOLE_LOG)).unwrap().len(), MAX_LOG as u64);
         assert!(console.tail().ends_with("\n[31mthe end"));
         assert!(console.tail.len() <= TAIL);
+    }
+
+    #[test]
+    fn telling_lines_are_preferred() {
+        assert_eq!(
+            last_lines("[1] x\n[2] Kernel panic - not syncing: y\n[3] RAX: 0\n"),
+            "[2] Kernel panic - not syncing: y"
+        );
+        assert_eq!(last_lines("a\n\n b \n"), "a\n b ");
     }
 }

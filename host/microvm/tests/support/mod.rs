@@ -1,5 +1,7 @@
 //! A real image, a real kernel, and a supervisor's loop.
 
+#![allow(dead_code)] // Each test program uses its part.
+
 use std::fs;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -69,7 +71,10 @@ fn pack_image(target: &Path) -> Result<PathBuf, String> {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
     fs::copy(busybox, root.join("bin/busybox")).unwrap();
-    for applet in ["sh", "cat", "ls", "id", "sleep", "hostname", "head", "dd", "stty", "wc", "kill", "touch", "true"] {
+    for applet in [
+        "sh", "cat", "ls", "id", "sleep", "hostname", "head", "dd", "stty", "wc", "kill", "touch", "true", "grep",
+        "nc", "ip",
+    ] {
         std::os::unix::fs::symlink("busybox", root.join("bin").join(applet)).unwrap();
     }
     fs::write(root.join("etc/not-executable"), "data").unwrap();
