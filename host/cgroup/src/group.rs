@@ -92,9 +92,9 @@ impl Cgroup {
     }
 
     /// The group's directory in each hierarchy: the name of the mount point (none for version 2) and the directory.
-    pub fn directories(&self) -> impl Iterator<Item = (Option<&str>, BorrowedFd<'_>)> {
-        let unified = self.unified.iter().map(|directory| (None, directory.as_fd()));
-        unified.chain(self.legacy.iter().map(|legacy| (Some(legacy.name.as_str()), legacy.directory.as_fd())))
+    pub fn directories(&self) -> impl Iterator<Item = (Option<&str>, &Path)> {
+        let unified = self.unified.iter().map(|directory| (None, directory.path()));
+        unified.chain(self.legacy.iter().map(|legacy| (Some(legacy.name.as_str()), legacy.directory.path())))
     }
 
     /// Ends every process of the group at once.

@@ -71,3 +71,12 @@ pub fn unshare(flags: rustix::thread::UnshareFlags) -> io::Result<()> {
     // SAFETY: no caller unshares the descriptor table (`CLONE_FILES`), which is what could break descriptor ownership.
     Ok(unsafe { rustix::thread::unshare_unsafe(flags) }?)
 }
+
+/// Sends a signal by its number, real-time ones included (pidfd_send_signal(2)).
+pub fn send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    // SAFETY: a null siginfo is what kill(2) sends; no other memory is read.
+    let result = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, std::ptr::null::<libc::siginfo_t>(), 0)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

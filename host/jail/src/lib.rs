@@ -20,7 +20,7 @@ mod privileges;
 mod report;
 pub mod seccomp;
 
-pub use child::{close_on_exec, exit_now, place, reset_signals, unshare};
+pub use child::{close_on_exec, exit_now, place, reset_signals, send_signal, unshare};
 pub use clone::{CloneError, Cloned, Namespaces, clone_process, clone_single_threaded};
 pub use empty::{Attach, AttachError, EmptyContainer, Spawned, Volume};
 pub use error::{Error, Stage};

@@ -1,0 +1,226 @@
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use plan::FailureClass;
+
+/// The steps that a container's first process goes through, in their order. A process of [`exec`](crate::exec) goes through
+/// `Join` and those from `Terminal` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// Enter the namespaces of a running container.
+    Join,
+    /// Cut the mounts off from the host's.
+    PrivateMounts,
+    /// Stack the writable layer on the image and attach the root.
+    RootFs,
+    /// Mount /proc.
+    Proc,
+    /// Mount and fill /dev.
+    Dev,
+    /// Mount /sys.
+    Sys,
+    /// Mount the container's view of its control groups.
+    Cgroups,
+    /// Bind /etc/hosts, /etc/hostname and /etc/resolv.conf.
+    EtcFiles,
+    /// Bind the volumes.
+    Volumes,
+    /// Leave the host's file system.
+    Pivot,
+    /// Hide or write-protect what a container must not touch in /proc and /sys.
+    ProtectedPaths,
+    /// Set the host name.
+    Hostname,
+    /// Switch the loopback interface on.
+    Loopback,
+    /// Wait for the engine.
+    Wait,
+    /// Make the cgroup namespace.
+    CgroupNamespace,
+    /// Start a session and put the standard streams in place.
+    Terminal,
+    /// Enter the working directory.
+    WorkingDirectory,
+    /// Give up capabilities, groups and user.
+    Privileges,
+    /// Install the system-call filter.
+    Seccomp,
+    /// Close every other descriptor.
+    Descriptors,
+    /// Find and execute the program.
+    Exec,
+}
+
+impl Stage {
+    const ALL: [Self; 21] = [
+        Self::Join,
+        Self::PrivateMounts,
+        Self::RootFs,
+        Self::Proc,
+        Self::Dev,
+        Self::Sys,
+        Self::Cgroups,
+        Self::EtcFiles,
+        Self::Volumes,
+        Self::Pivot,
+        Self::ProtectedPaths,
+        Self::Hostname,
+        Self::Loopback,
+        Self::Wait,
+        Self::CgroupNamespace,
+        Self::Terminal,
+        Self::WorkingDirectory,
+        Self::Privileges,
+        Self::Seccomp,
+        Self::Descriptors,
+        Self::Exec,
+    ];
+
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(byte)).copied()
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Join => "enter the container's namespaces",
+            Self::PrivateMounts => "make its mounts private",
+            Self::RootFs => "mount its root file system",
+            Self::Proc => "mount /proc",
+            Self::Dev => "fill /dev",
+            Self::Sys => "mount /sys",
+            Self::Cgroups => "mount /sys/fs/cgroup",
+            Self::EtcFiles => "bind the network files of /etc",
+            Self::Volumes => "bind a volume",
+            Self::Pivot => "leave the host's file system",
+            Self::ProtectedPaths => "protect paths in /proc and /sys",
+            Self::Hostname => "set its host name",
+            Self::Loopback => "switch its loopback interface on",
+            Self::Wait => "wait for the engine",
+            Self::CgroupNamespace => "make its cgroup namespace",
+            Self::Terminal => "set up its terminal and standard streams",
+            Self::WorkingDirectory => "enter its working directory",
+            Self::Privileges => "drop its privileges",
+            Self::Seccomp => "install its system-call filter",
+            Self::Descriptors => "close other descriptors",
+            Self::Exec => "execute its program",
+        })
+    }
+}
+
+/// Why a container or a program in it was not started, or cannot be controlled.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A string of the plan holds a zero byte, which the kernel cannot take.
+    #[error("'{0}' contains a zero byte")]
+    ZeroByte(String),
+    /// There is no program to run.
+    #[error("no program to run; give one after the image, or set an entrypoint in the image")]
+    NoProgram,
+    /// The control groups.
+    #[error(transparent)]
+    Cgroup(#[from] cgroup::Error),
+    /// No process.
+    #[error(transparent)]
+    Clone(#[from] jail::CloneError),
+    /// The filter of containers is unsound.
+    #[error("cannot build the system-call filter")]
+    Filter(#[from] jail::seccomp::FilterError),
+    /// The image's file cannot be mounted.
+    #[error("cannot mount the image {path} (EROFS); is EROFS in this kernel, and is the file intact?")]
+    Image {
+        /// The image's file.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// No place for the writable layer.
+    #[error("cannot create {path} for the container's writable layer")]
+    UpperLayer {
+        /// The directory.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The control socket between the engine and the container's first process.
+    #[error("cannot talk to the container's first process")]
+    Control(#[source] io::Error),
+    /// A step inside failed.
+    #[error("the container could not {stage}{}", Detail(.detail))]
+    Stage {
+        /// Which step.
+        stage: Stage,
+        /// What it was about, for example a path; may be empty.
+        detail: String,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The program is not in the image.
+    #[error("program '{program}' not found in the image; check the command, the entrypoint and PATH")]
+    ProgramNotFound {
+        /// As it was asked for.
+        program: String,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The program is in the image, but what it needs to be loaded is not.
+    #[error("program '{program}' exists in the image, but its interpreter (dynamic loader or '#!' program) does not")]
+    InterpreterNotFound {
+        /// Its path inside.
+        program: String,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The program cannot be executed.
+    #[error("program '{program}' cannot be executed; it must be an executable file for this architecture")]
+    NotExecutable {
+        /// Its path inside.
+        program: String,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The process ended before it reported anything, for example killed from outside.
+    #[error("the container's first process ended while it was being set up")]
+    Died,
+    /// Not a signal.
+    #[error("{0} is not a signal number")]
+    InvalidSignal(i32),
+    /// The process cannot be signalled or waited for.
+    #[error("cannot control process {pid} of the container")]
+    Process {
+        /// The process, seen from the host.
+        pid: i32,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A detail in parentheses, or nothing.
+struct Detail<'a>(&'a String);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", self.0) }
+    }
+}
+
+impl Error {
+    /// What the failure means for the exit status of `coracle run`.
+    pub fn class(&self) -> FailureClass {
+        match self {
+            Self::ProgramNotFound { .. } | Self::InterpreterNotFound { .. } => FailureClass::NotFound,
+            Self::NotExecutable { .. } => FailureClass::NotExecutable,
+            _ => FailureClass::Engine,
+        }
+    }
+}
