@@ -30,6 +30,8 @@ const IFLA_LINKINFO: u16 = 18;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_NET_NS_FD: u16 = 28;
 const IFLA_EXT_MASK: u16 = 29;
+const IFLA_NUM_TX_QUEUES: u16 = 31;
+const IFLA_NUM_RX_QUEUES: u16 = 32;
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
@@ -138,6 +140,7 @@ pub(crate) fn create_veth(
         m.text(IFLA_IFNAME, &lease.interface);
         m.u32(IFLA_MTU, lease.mtu);
         m.u32(IFLA_MASTER, bridge);
+        one_queue(m);
         m.nest(IFLA_LINKINFO, |info| {
             info.text(IFLA_INFO_KIND, "veth");
             info.nest(IFLA_INFO_DATA, |data| {
@@ -145,6 +148,7 @@ pub(crate) fn create_veth(
                     peer.text(IFLA_IFNAME, INNER_NAME);
                     peer.bytes(IFLA_ADDRESS, &lease.mac.0);
                     peer.u32(IFLA_MTU, lease.mtu);
+                    one_queue(peer);
                     peer.u32(IFLA_NET_NS_FD, netns.as_raw_fd() as u32);
                 });
             });
@@ -152,6 +156,12 @@ pub(crate) fn create_veth(
     });
     set_hairpin(&mut batch, &lease.interface);
     run(socket, batch)
+}
+
+/// One queue each way instead of one per CPU, of which each costs memory and several files in sysfs.
+fn one_queue(attributes: &mut Nest<'_>) {
+    attributes.u32(IFLA_NUM_TX_QUEUES, 1);
+    attributes.u32(IFLA_NUM_RX_QUEUES, 1);
 }
 
 /// Inside the instance's namespace: loopback and `eth0` up, with address and default route.
