@@ -1,20 +1,43 @@
 //! Sockets and the TCP/IP stack.
+//!
+//! [`socket::Socket`] is the file behind a descriptor; its kinds are [`tcp`], [`udp`], [`unix`] and [`netlink`]. [`stack`]
+//! holds the protocols behind one lock; [`pair`] the streams that stay inside the instance. [`calls`] decodes the system calls.
+
+mod address;
+mod endpoint;
+mod frame;
+mod interfaces;
+mod ioctl;
+mod link;
+mod mailbox;
+mod netlink;
+mod options;
+mod pair;
+mod socket;
+mod stack;
+#[cfg(test)]
+mod tests;
+mod tcp;
+mod udp;
+mod unix;
 
 use boot_info::Network;
 use platform::Deadline;
 
 /// Starts the network of the instance: the interface, its address and its route. Without a network only the loopback works.
-pub(crate) fn init(_network: Option<&Network>) {}
+pub(crate) fn init(network: Option<&Network>) {
+    stack::init(network);
+}
 
 /// Whether packets may arrive, so that a sleeping thread has to watch for them.
 pub(crate) fn active() -> bool {
-    false
+    stack::has_external()
 }
 
 /// Receives what has arrived, runs the protocols and sends; says when it wants to be called again if no packet comes.
 /// Called by the watcher, and by whoever is about to say that nothing is ready (`epoll_wait` with a zero timeout).
 pub(crate) fn poll() -> Option<Deadline> {
-    None
+    stack::poll()
 }
 
 /// The calls of sockets.
