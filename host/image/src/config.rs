@@ -88,7 +88,8 @@ pub(crate) struct Execution {
 
 impl From<ConfigFile> for ImageConfig {
     fn from(file: ConfigFile) -> Self {
-        let Execution { user, exposed_ports, env, entrypoint, cmd, volumes, working_dir, labels, stop_signal } = file.config;
+        let Execution { user, exposed_ports, env, entrypoint, cmd, volumes, working_dir, labels, stop_signal } =
+            file.config;
         Self {
             entrypoint,
             cmd,

@@ -7,12 +7,14 @@ pub mod erofs;
 mod file;
 mod layer;
 mod limits;
+mod load;
 mod oci;
 mod pack;
 mod progress;
 mod reference;
 mod store;
 mod tree;
+mod user;
 
 pub use assemble::AssembleError;
 pub use config::ImageConfig;
@@ -21,8 +23,12 @@ pub use erofs::{ErofsError, WriteError};
 pub use file::FileError;
 pub use layer::{Compression, LayerError, TarError};
 pub use limits::Limits;
-pub use pack::{Addition, AdditionError, ElfError, MissingLibrary, PackError, PackRequest, Packed, pack, parse_ld_so_cache};
+pub use load::{LoadError, LoadOptions, load, load_directory};
+pub use pack::{
+    Addition, AdditionError, ElfError, MissingLibrary, PackError, PackRequest, Packed, pack, parse_ld_so_cache,
+};
 pub use progress::{OnProgress, Phase, Progress};
 pub use reference::{Reference, ReferenceError};
 pub use store::{FixError, Image, ImageSummary, LayerInfo, Problem, Removed, Store, StoreError};
 pub use tree::TreeError;
+pub use user::{UserError, resolve_user};

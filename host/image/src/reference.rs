@@ -92,8 +92,9 @@ impl FromStr for Reference {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
         }
-        let parse_digest =
-            |digest: &str| digest.parse().map_err(|source| ReferenceError::Digest { reference: text.to_owned(), source });
+        let parse_digest = |digest: &str| {
+            digest.parse().map_err(|source| ReferenceError::Digest { reference: text.to_owned(), source })
+        };
         // `sha256:` and 64 digits is an image's identity, not the tag of an image called sha256.
         if text.len() == 71 && text.starts_with("sha256:") {
             return Ok(Self::from_digest(parse_digest(text)?));
@@ -166,9 +167,7 @@ fn is_domain(domain: &str) -> bool {
 /// `[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}`
 fn is_tag(tag: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    tag.len() <= 128
-        && tag.bytes().next().is_some_and(word)
-        && tag.bytes().all(|b| word(b) || matches!(b, b'.' | b'-'))
+    tag.len() <= 128 && tag.bytes().next().is_some_and(word) && tag.bytes().all(|b| word(b) || matches!(b, b'.' | b'-'))
 }
 
 impl TryFrom<String> for Reference {
@@ -225,8 +224,26 @@ mod tests {
     fn malformed_references_are_refused() {
         let long = "a".repeat(256);
         for bad in [
-            "", "Redis", "redis:", "redis:.x", "-redis", "redis-", "a..b", "a___b", "/redis", "redis/", "a//b", "re dis",
-            "redis@sha256:1234", "redis@", "-x.com/a", "host:port/a", "../../etc/passwd", "redis\n", "é", &long,
+            "",
+            "Redis",
+            "redis:",
+            "redis:.x",
+            "-redis",
+            "redis-",
+            "a..b",
+            "a___b",
+            "/redis",
+            "redis/",
+            "a//b",
+            "re dis",
+            "redis@sha256:1234",
+            "redis@",
+            "-x.com/a",
+            "host:port/a",
+            "../../etc/passwd",
+            "redis\n",
+            "é",
+            &long,
             &format!("redis:{}", "t".repeat(129)),
         ] {
             assert!(bad.parse::<Reference>().is_err(), "{bad}");

@@ -196,6 +196,7 @@ impl Tree {
     }
 
     /// Looks a path up without following its last component.
+    #[cfg(test)]
     pub(crate) fn lookup(&mut self, path: &[u8]) -> Result<Option<NodeId>, TreeError> {
         Ok(match self.place(path)? {
             None => Some(Self::ROOT),
@@ -414,8 +415,12 @@ mod tests {
             let path = format!("l{round}/{}x", "d/".repeat(60));
             if round > 0 {
                 let target = format!("l{}/{}", round - 1, "d/".repeat(60));
-                tree.insert(format!("l{round}").as_bytes(), Attributes::default(), Content::Symlink(target.into_bytes()))
-                    .unwrap();
+                tree.insert(
+                    format!("l{round}").as_bytes(),
+                    Attributes::default(),
+                    Content::Symlink(target.into_bytes()),
+                )
+                .unwrap();
             }
             if let Err(error) = tree.insert(path.as_bytes(), Attributes::default(), file(1)) {
                 assert!(matches!(error, TreeError::TooDeep { .. }));

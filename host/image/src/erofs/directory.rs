@@ -59,7 +59,8 @@ pub(crate) fn encode(entries: &[Entry<'_>]) -> Vec<u8> {
 /// Reads the entries of one block as (name, nid); `None` if the block is malformed.
 pub(crate) fn decode(block: &[u8]) -> Option<Vec<(&[u8], u64)>> {
     let names_start = usize::from(u16::from_le_bytes(field(block, 8)));
-    if block.len() < DIRENT || names_start < DIRENT || !names_start.is_multiple_of(DIRENT) || names_start > block.len() {
+    if block.len() < DIRENT || names_start < DIRENT || !names_start.is_multiple_of(DIRENT) || names_start > block.len()
+    {
         return None;
     }
     let count = names_start / DIRENT;

@@ -6,8 +6,6 @@ pub(crate) const BLOCK_BITS: u8 = 12;
 pub(crate) const BLOCK: u64 = 1 << BLOCK_BITS;
 /// The superblock's offset (`EROFS_SUPER_OFFSET`).
 pub(crate) const SUPER_OFFSET: usize = 1024;
-/// `sizeof(struct erofs_super_block)`.
-pub(crate) const SUPER_SIZE: usize = 128;
 /// `EROFS_SUPER_MAGIC_V1`
 pub(crate) const MAGIC: u32 = 0xE0F5_E1E2;
 /// An inode number counts slots of this many bytes (`EROFS_ISLOTBITS`).

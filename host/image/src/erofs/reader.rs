@@ -204,7 +204,8 @@ impl<S: ReadAt> Reader<S> {
     /// Reads an inode.
     pub fn inode(&self, nid: Nid) -> Result<Inode, ErofsError> {
         let malformed = |what| ErofsError::Malformed { nid: nid.0, what };
-        let offset = nid.0.checked_mul(SLOT).and_then(|o| o.checked_add(self.meta_offset)).ok_or(malformed("number"))?;
+        let offset =
+            nid.0.checked_mul(SLOT).and_then(|o| o.checked_add(self.meta_offset)).ok_or(malformed("number"))?;
         let mut bytes = [0; EXTENDED_INODE];
         self.read(nid, &mut bytes[..COMPACT_INODE], offset, "inode")?;
         let format = u16::from_le_bytes(field(&bytes, 0));
@@ -230,8 +231,8 @@ impl<S: ReadAt> Reader<S> {
         let is_device = matches!(kind, FileKind::CharDevice | FileKind::BlockDevice);
         let has_data = matches!(kind, FileKind::Regular | FileKind::Directory | FileKind::Symlink);
         let head = if extended { EXTENDED_INODE } else { COMPACT_INODE } as u64;
-        let inline_offset = (has_data && layout == FLAT_INLINE)
-            .then_some(offset + head + xattr::size_of_icount(xattr_icount) as u64);
+        let inline_offset =
+            (has_data && layout == FLAT_INLINE).then_some(offset + head + xattr::size_of_icount(xattr_icount) as u64);
         let blocks_offset = u64::from(u32_at(16)) * BLOCK;
         let data_offset = match inline_offset {
             _ if !has_data => None,

@@ -165,8 +165,13 @@ struct Layout {
 
 impl Layout {
     fn plan(tree: &Tree, first_block: u64) -> Result<Self, WriteError> {
-        let mut layout =
-            Self { places: HashMap::new(), order: Vec::new(), meta_block: 0, meta_bytes: ROOT_NID * SLOT, blocks: first_block };
+        let mut layout = Self {
+            places: HashMap::new(),
+            order: Vec::new(),
+            meta_block: 0,
+            meta_bytes: ROOT_NID * SLOT,
+            blocks: first_block,
+        };
         let mut pending = vec![(Tree::ROOT, Tree::ROOT)];
         while let Some((id, parent)) = pending.pop() {
             if layout.places.contains_key(&id) {
@@ -188,7 +193,9 @@ impl Layout {
     fn place(&mut self, node: &Node, parent: NodeId) -> Result<Place, WriteError> {
         let head = (EXTENDED_INODE + xattr::size(&node.attributes.xattrs)) as u64;
         let size = match &node.content {
-            Content::Directory(children) => directory::size(sorted_names(children.keys().map(Vec::as_slice)).into_iter()),
+            Content::Directory(children) => {
+                directory::size(sorted_names(children.keys().map(Vec::as_slice)).into_iter())
+            }
             Content::Symlink(target) => target.len() as u64,
             Content::File(extent) => extent.size,
             _ => 0,

@@ -8,8 +8,8 @@ mod unpack;
 
 pub use compression::Compression;
 pub(crate) use compression::Decoder;
-pub use tar::TarError;
 pub(crate) use pax::record as pax_record;
+pub use tar::TarError;
 pub(crate) use tar::{Entry, EntryKind, TarReader};
 pub use unpack::LayerError;
 pub(crate) use unpack::Unpacker;

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn malformed_records_are_refused() {
-        for bad in ["x", "5", "0 a=b\n", "99 a=b\n", "6 a=b\nx", "5 ab\n", "-6 a=b\n", "18446744073709551615 a=b\n", "3 a=b\n"]
+        for bad in
+            ["x", "5", "0 a=b\n", "99 a=b\n", "6 a=b\nx", "5 ab\n", "-6 a=b\n", "18446744073709551615 a=b\n", "3 a=b\n"]
         {
             assert_eq!(records(bad.as_bytes()), None, "{bad}");
         }

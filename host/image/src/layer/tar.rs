@@ -149,7 +149,8 @@ impl<R: Read> TarReader<R> {
         let sum = |signed: bool| -> i64 {
             let value = |byte: u8| if signed { i64::from(byte as i8) } else { i64::from(byte) };
             let blank = 8 * i64::from(b' ');
-            header.iter().enumerate().filter(|(i, _)| !(148..156).contains(i)).map(|(_, b)| value(*b)).sum::<i64>() + blank
+            header.iter().enumerate().filter(|(i, _)| !(148..156).contains(i)).map(|(_, b)| value(*b)).sum::<i64>()
+                + blank
         };
         let stored = number(&header[148..156]).ok_or(TarError::Malformed("checksum"))? as i64;
         // Some old writers summed signed bytes.
@@ -368,7 +369,8 @@ mod tests {
         let long = "d/".repeat(80) + "file";
         builder.append_data(&mut header("x", ::tar::EntryType::Regular, 5), &long, &b"hello"[..]).unwrap();
         builder.append_link(&mut header("x", ::tar::EntryType::Symlink, 0), "link", &long).unwrap();
-        let extensions = [("path", "p\u{e4}x".as_bytes()), ("SCHILY.xattr.user.a", b"\n\0"), ("mtime", b"12.5"), ("uid", b"7")];
+        let extensions =
+            [("path", "p\u{e4}x".as_bytes()), ("SCHILY.xattr.user.a", b"\n\0"), ("mtime", b"12.5"), ("uid", b"7")];
         builder.append_pax_extensions(extensions).unwrap();
         let mut directory = header("short", ::tar::EntryType::Directory, 0);
         directory.set_cksum();

@@ -185,7 +185,8 @@ fn rules_of(root: &Elf) -> Rules {
     if !musl {
         return Rules::Glibc;
     }
-    let list = fs::read_to_string("/etc/ld-musl-x86_64.path").unwrap_or_else(|_| "/lib:/usr/local/lib:/usr/lib".to_owned());
+    let list =
+        fs::read_to_string("/etc/ld-musl-x86_64.path").unwrap_or_else(|_| "/lib:/usr/local/lib:/usr/lib".to_owned());
     Rules::Musl { directories: list.split([':', '\n']).filter(|part| !part.is_empty()).map(PathBuf::from).collect() }
 }
 

@@ -14,12 +14,26 @@ const MAX_SYMLINKS: usize = 40;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Item {
-    Directory { mode: u32, mtime: i64 },
-    Symlink { target: PathBuf, mtime: i64 },
+    Directory {
+        mode: u32,
+        mtime: i64,
+    },
+    Symlink {
+        target: PathBuf,
+        mtime: i64,
+    },
     /// A file with the contents of one of the host.
-    HostFile { host: PathBuf, mode: u32, mtime: i64, size: u64 },
+    HostFile {
+        host: PathBuf,
+        mode: u32,
+        mtime: i64,
+        size: u64,
+    },
     /// A small file that the host does not have.
-    Bytes { bytes: Vec<u8>, mode: u32 },
+    Bytes {
+        bytes: Vec<u8>,
+        mode: u32,
+    },
 }
 
 impl Item {

@@ -113,7 +113,10 @@ mod tests {
         std::fs::write(&path, cache).unwrap();
         let out = std::process::Command::new("/sbin/ldconfig").arg("-p").arg("-C").arg(&path).output().unwrap();
         let listing = String::from_utf8_lossy(&out.stdout).into_owned();
-        assert!(out.status.success() && listing.contains("liba.so.10 (libc6,x86-64) => /opt/lib/liba.so.10"), "{listing}");
+        assert!(
+            out.status.success() && listing.contains("liba.so.10 (libc6,x86-64) => /opt/lib/liba.so.10"),
+            "{listing}"
+        );
     }
 
     #[test]

@@ -227,7 +227,8 @@ impl Packer {
                 self.files.add_at(Path::new(path), Item::directory(mode))?;
             }
         }
-        let mut base: Vec<(&str, Vec<u8>)> = BASE.iter().map(|(path, text)| (*path, text.as_bytes().to_vec())).collect();
+        let mut base: Vec<(&str, Vec<u8>)> =
+            BASE.iter().map(|(path, text)| (*path, text.as_bytes().to_vec())).collect();
         base.extend(std::mem::take(&mut self.libraries).image_cache().map(|cache| ("/etc/ld.so.cache", cache)));
         for (path, bytes) in base {
             if !self.files.contains(Path::new(path)) {
@@ -236,7 +237,8 @@ impl Packer {
         }
         // A library in an added directory may be what another one lacks by the loader's rules; whoever runs it sets
         // LD_LIBRARY_PATH then.
-        let has = |files: &FileSet, name: &str| files.iter().any(|(path, _)| path.file_name() == Some(OsStr::new(name)));
+        let has =
+            |files: &FileSet, name: &str| files.iter().any(|(path, _)| path.file_name() == Some(OsStr::new(name)));
         self.missing.retain(|missing| !has(&self.files, &missing.name));
         self.missing.sort();
         self.missing.dedup();

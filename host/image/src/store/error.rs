@@ -39,13 +39,17 @@ pub enum StoreError {
         digest: Digest,
     },
     /// A manifest or configuration has another digest than its name says.
-    #[error("the image store is damaged: {digest} has other contents than it should; remove the image with 'coracle image rm' and load it again")]
+    #[error(
+        "the image store is damaged: {digest} has other contents than it should; remove the image with 'coracle image rm' and load it again"
+    )]
     CorruptBlob {
         /// The blob.
         digest: Digest,
     },
     /// A manifest or configuration is intact, but not what the specification describes.
-    #[error("{digest} is not a valid image manifest or configuration; remove the image and ask its maker for a valid one")]
+    #[error(
+        "{digest} is not a valid image manifest or configuration; remove the image and ask its maker for a valid one"
+    )]
     Document {
         /// The blob.
         digest: Digest,

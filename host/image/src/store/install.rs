@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 
-use super::{Image, Staging, StagedBlob, Store, StoreError};
+use super::{Image, StagedBlob, Staging, Store, StoreError};
 use crate::assemble::{LayerFile, assemble};
 use crate::config::ConfigFile;
 use crate::file::{self, At, FileError};
@@ -119,12 +119,7 @@ impl Built {
     }
 }
 
-fn build(
-    staging: &Staging,
-    image: NewImage,
-    limits: &Limits,
-    meter: &mut Meter<'_>,
-) -> Result<Built, StoreError> {
+fn build(staging: &Staging, image: NewImage, limits: &Limits, meter: &mut Meter<'_>) -> Result<Built, StoreError> {
     let config = staging.add_bytes(&image.config)?;
     let manifest = match image.manifest {
         Some(manifest) => manifest,

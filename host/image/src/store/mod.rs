@@ -28,7 +28,7 @@ pub use error::StoreError;
 pub use image::{Image, ImageSummary, LayerInfo};
 pub(crate) use install::{LayerBlob, NewImage};
 pub use remove::Removed;
-pub(crate) use staging::{Staging, StagedBlob};
+pub(crate) use staging::{StageError, StagedBlob, Staging};
 
 use crate::file::{self, At, FileError};
 use crate::oci::{Descriptor, Index, LAYOUT, Manifest};

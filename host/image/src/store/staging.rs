@@ -29,7 +29,8 @@ impl Staging {
     /// Makes a directory of this process's own.
     pub(crate) fn new(store: &Store) -> Result<Self, FileError> {
         let mut random = [0; 8];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).at("name a directory in", &store.dir)?;
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .at("name a directory in", &store.dir)?;
         let name = format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random));
         let dir = store.dir.join("tmp").join(name);
         // Under the store's lock, so that nobody takes the new directory for a leftover before it is locked.
@@ -42,8 +43,7 @@ impl Staging {
 
     /// Whether the process that made this directory is gone.
     pub(super) fn is_abandoned(dir: &Path) -> bool {
-        File::open(dir)
-            .is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+        File::open(dir).is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
     }
 
     /// A path in it that is not in use.

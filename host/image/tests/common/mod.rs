@@ -7,12 +7,12 @@ use std::process::{Command, Output};
 use image::Progress;
 
 /// A listener for progress that does not care.
-pub fn silent() -> impl FnMut(Progress) {
+pub(crate) fn silent() -> impl FnMut(Progress) {
     |_| {}
 }
 
 /// Runs a program and returns its output; it must succeed.
-pub fn run(program: &str, args: &[&str]) -> String {
+pub(crate) fn run(program: &str, args: &[&str]) -> String {
     text(program, Command::new(program).args(args).output().unwrap())
 }
 
@@ -23,23 +23,23 @@ fn text(program: &str, output: Output) -> String {
 }
 
 /// A mounted image; it is unmounted when this is dropped, also by a failing test.
-pub struct Mounted {
+pub(crate) struct Mounted {
     dir: Option<tempfile::TempDir>,
 }
 
 impl Mounted {
-    pub fn new(erofs: &Path) -> Self {
+    pub(crate) fn new(erofs: &Path) -> Self {
         let dir = tempfile::tempdir().unwrap();
         run("mount", &["-t", "erofs", "-o", "ro", erofs.to_str().unwrap(), dir.path().to_str().unwrap()]);
         Self { dir: Some(dir) }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.dir.as_ref().unwrap().path().to_owned()
     }
 
     /// Runs a program of the image and returns its output.
-    pub fn chroot(&self, args: &[&str]) -> String {
+    pub(crate) fn chroot(&self, args: &[&str]) -> String {
         text(args[0], Command::new("chroot").arg(self.path()).args(args).output().unwrap())
     }
 }
