@@ -80,8 +80,9 @@ fn set_up(
     set_sysctl(&format!("net/ipv4/conf/{}/route_localnet", config.bridge))?;
     set_sysctl("net/ipv4/ip_forward")?;
     table.create(subnet, &leases).map_err(Error::NoNftables)?;
-    for port in link::all(socket)?.iter().filter(|link| leases.iter().any(|lease| lease.interface == link.name)) {
-        link::attach(socket, &port.name, index, config.mtu)?;
+    let links = link::all(socket)?;
+    for lease in leases.iter().filter(|lease| links.iter().any(|link| link.name == lease.interface)) {
+        link::attach(socket, lease, index)?;
     }
     link::finish_bridge(socket, index, subnet, &alias)?;
     Ok(subnet)

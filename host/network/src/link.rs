@@ -17,6 +17,7 @@ const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_GETROUTE: u16 = 26;
+const RTM_NEWNEIGH: u16 = 28;
 /// Flags of linux/netlink.h.
 const NLM_F_REPLACE: u16 = 0x100;
 const NLM_F_EXCL: u16 = 0x200;
@@ -39,6 +40,9 @@ const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_INFO_SLAVE_DATA: u16 = 5;
 const IFLA_BR_MCAST_SNOOPING: u16 = 23;
 const IFLA_BRPORT_MODE: u16 = 4;
+const IFLA_BRPORT_LEARNING: u16 = 8;
+const IFLA_BRPORT_UNICAST_FLOOD: u16 = 9;
+const IFLA_BRPORT_LOCKED: u16 = 39;
 const VETH_INFO_PEER: u16 = 1;
 /// Attributes of linux/if_addr.h.
 const IFA_ADDRESS: u16 = 1;
@@ -53,8 +57,13 @@ const RT_TABLE_MAIN: u8 = 254;
 const RTPROT_BOOT: u8 = 3;
 const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
-/// `AF_INET` and `IFF_UP`.
+/// linux/neighbour.h: an entry that never ages, in the bridge's table.
+const NDA_LLADDR: u16 = 2;
+const NUD_NOARP: u8 = 0x40;
+const NTF_MASTER: u8 = 0x04;
+/// `AF_INET`, `AF_BRIDGE` and `IFF_UP`.
 const AF_INET: u8 = 2;
+const AF_BRIDGE: u8 = 7;
 const IFF_UP: u32 = 1;
 /// The index of `lo` in every network namespace: `LOOPBACK_IFINDEX` of net/net_namespace.h.
 const LOOPBACK_INDEX: u32 = 1;
@@ -154,8 +163,8 @@ pub(crate) fn create_veth(
             });
         });
     });
-    set_hairpin(&mut batch, &lease.interface);
-    run(socket, batch)
+    run(socket, batch)?;
+    configure_port(socket, lease)
 }
 
 /// One queue each way instead of one per CPU, of which each costs memory and several files in sysfs.
@@ -182,16 +191,16 @@ pub(crate) fn configure_inside(socket: &Socket, lease: &Lease) -> Result<(), Net
     run(socket, batch)
 }
 
-/// Makes an existing interface a port of the bridge and sets it up.
-pub(crate) fn attach(socket: &Socket, name: &str, bridge: u32, mtu: u32) -> Result<(), NetlinkError> {
+/// Makes a lease's existing interface a port of the bridge and sets it up.
+pub(crate) fn attach(socket: &Socket, lease: &Lease, bridge: u32) -> Result<(), NetlinkError> {
     let mut batch = Batch::new();
     batch.message("attach the interface to the bridge", RTM_NEWLINK, 0, &link_header(0, IFF_UP), |m| {
-        m.text(IFLA_IFNAME, name);
-        m.u32(IFLA_MTU, mtu);
+        m.text(IFLA_IFNAME, &lease.interface);
+        m.u32(IFLA_MTU, lease.mtu);
         m.u32(IFLA_MASTER, bridge);
     });
-    set_hairpin(&mut batch, name);
-    run(socket, batch)
+    run(socket, batch)?;
+    configure_port(socket, lease)
 }
 
 /// Deletes an interface; not being there is no error.
@@ -224,17 +233,33 @@ fn run(socket: &Socket, mut batch: Batch) -> Result<(), NetlinkError> {
     socket.execute(&batch, batch.last_sequence())
 }
 
-/// Lets the bridge send a frame back through the port that it came from.
+/// Tells the bridge which Ethernet address is behind the instance's port, the only one that may be there.
 ///
-/// With br_netfilter the bridge translates a frame to a published port itself, and the instance may be its own neighbour.
-fn set_hairpin(batch: &mut Batch, name: &str) {
-    batch.message("configure the bridge port", RTM_NEWLINK, 0, &link_header(0, 0), |m| {
-        m.text(IFLA_IFNAME, name);
+/// - locked: a frame from another address is dropped (since Linux 5.18), so an instance cannot pose as another one;
+/// - no learning and no flooding of frames to unknown addresses: all addresses are known;
+/// - hairpin: with br_netfilter the bridge itself translates a frame to a published port, and the instance may turn out to be
+///   its own neighbour.
+fn configure_port(socket: &Socket, lease: &Lease) -> Result<(), NetlinkError> {
+    let refused = NetlinkError::Refused { operation: "find the instance's interface", errno: Errno::NODEV };
+    let index = by_name(socket, &lease.interface)?.ok_or(refused)?.index;
+    let mut batch = Batch::new();
+    let mut entry = [AF_BRIDGE, 0, 0, 0, 0, 0, 0, 0, NUD_NOARP, 0, NTF_MASTER, 0];
+    entry[4..8].copy_from_slice(&index.to_ne_bytes());
+    batch.message("add the bridge's forwarding entry", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &entry, |m| {
+        m.bytes(NDA_LLADDR, &lease.mac.0);
+    });
+    batch.message("configure the bridge port", RTM_NEWLINK, 0, &link_header(index, 0), |m| {
         m.nest(IFLA_LINKINFO, |info| {
             info.text(IFLA_INFO_SLAVE_KIND, "bridge");
-            info.nest(IFLA_INFO_SLAVE_DATA, |data| data.bytes(IFLA_BRPORT_MODE, &[1]));
+            info.nest(IFLA_INFO_SLAVE_DATA, |data| {
+                data.bytes(IFLA_BRPORT_MODE, &[1]);
+                data.bytes(IFLA_BRPORT_LEARNING, &[0]);
+                data.bytes(IFLA_BRPORT_UNICAST_FLOOD, &[0]);
+                data.bytes(IFLA_BRPORT_LOCKED, &[1]);
+            });
         });
     });
+    run(socket, batch)
 }
 
 fn add_address(batch: &mut Batch, index: u32, address: Ipv4Addr, subnet: Subnet) {

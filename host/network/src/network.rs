@@ -73,7 +73,7 @@ impl Network {
         let fd = tap::open(&lease.interface, options)
             .map_err(|source| Error::Tap { interface: lease.interface.clone(), source })?;
         let socket = Socket::route()?;
-        link::attach(&socket, &lease.interface, self.bridge_index(&socket)?, lease.mtu)?;
+        link::attach(&socket, lease, self.bridge_index(&socket)?)?;
         Ok(fd)
     }
 

@@ -184,6 +184,33 @@ fn instances_cannot_reach_the_hosts_loopback() {
 }
 
 #[test]
+fn an_instance_cannot_pose_as_another_one() {
+    let host = Host::new();
+    let network = host.network();
+    let a = start(&host, &network, 1, "a");
+    let b = start(&host, &network, 2, "b");
+    let ping = format!("ping -c1 -W1 {}", b.lease.address);
+    a.namespace.sh(&ping);
+    a.namespace.sh("ip link set eth0 address 02:c0:00:00:00:01");
+    a.namespace.sh(&format!("! {ping}"));
+    a.namespace.sh(&format!("ip link set eth0 address {}", a.lease.mac));
+    a.namespace.sh(&ping);
+}
+
+#[test]
+fn a_deleted_bridge_is_made_again_with_its_ports() {
+    let host = Host::new();
+    let network = host.network();
+    let a = start(&host, &network, 1, "a");
+    serve_tcp(&a, 80);
+    host.run(|| network.publish(&a.lease, &mappings(&["8080:80"])).unwrap());
+    host.sh("ip link del coracle0");
+    let b = start(&host, &network, 2, "b");
+    b.namespace.run(|| assert!(ask_tcp(&format!("{}:80", a.lease.address)).is_some()));
+    host.run(|| assert!(ask_tcp("127.0.0.1:8080").is_some()));
+}
+
+#[test]
 fn ports_in_use_are_refused_and_nothing_changes() {
     let host = Host::new();
     let _neighbour = host.neighbour();

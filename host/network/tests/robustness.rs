@@ -5,6 +5,7 @@ mod common;
 use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader};
 use std::net::Ipv4Addr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 use common::{Host, Namespace, id, sh};
@@ -145,7 +146,8 @@ fn kill_at_any_moment_then_fix() {
             assert!(lines.any(|line| line.is_ok_and(|line| line.contains("churning"))));
             std::thread::sleep(std::time::Duration::from_micros(700 * round));
             child.kill().unwrap();
-            child.wait().unwrap();
+            let ended = child.wait().unwrap();
+            assert_eq!(ended.signal(), Some(9), "it must not have ended by itself: {ended}");
             let network = host.network();
             network.fix(&HashSet::new()).unwrap();
             assert_eq!(network.check(&HashSet::new()).unwrap(), []);
