@@ -13,6 +13,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::termios::{OptionalActions, tcgetattr, tcgetwinsize, tcsetattr};
 
 use crate::command::{QEMU, VmConfig};
+use crate::group::Group;
 use crate::hypervisor::HypervisorKind;
 use crate::size::Size;
 use crate::spawn::{Confinement, spawn, uid_of};
@@ -28,6 +29,7 @@ pub(crate) struct Booting {
     pub(crate) agent: OwnedFd,
     pub(crate) console: OwnedFd,
     pub(crate) volumes: Option<VolumeServer>,
+    pub(crate) cgroup: Option<Group>,
 }
 
 /// Starts QEMU, and the volumes' server if there are volumes.
@@ -44,7 +46,8 @@ pub(crate) fn boot(
     let initrd = open(&initrd::cached(kernel, agent)?)?;
     let image = open(&plan.rootfs.erofs)?;
     let ((agent, agent_theirs), (console, console_theirs)) = (socket_pair()?, socket_pair()?);
-    let (volumes, volumes_fd) = match plan.volumes.as_slice() {
+    let cgroup = Group::make(plan, size)?;
+    let (mut volumes, volumes_fd) = match plan.volumes.as_slice() {
         [] => (None, None),
         volumes => VolumeServer::start(volumes, &plan.state_dir).map(|(server, fd)| (Some(server), Some(fd)))?,
     };
@@ -61,8 +64,22 @@ pub(crate) fn boot(
         network: network.map(|network| (network.tap.as_raw_fd(), network.mac)),
         volumes: volumes_fd.as_ref().map(AsRawFd::as_raw_fd),
     };
-    let qemu = start_qemu(&program, &config, plan)?;
-    Ok(Booting { qemu, agent, console, volumes })
+    let mut qemu = start_qemu(&program, &config, plan)?;
+    if let Some(group) = &cgroup {
+        let server = volumes.as_ref().map(VolumeServer::pid);
+        let moved = std::iter::once(qemu.id()).chain(server).try_for_each(|pid| group.add(pid));
+        moved.inspect_err(|_| abandon(&mut qemu, volumes.as_mut()))?;
+    }
+    Ok(Booting { qemu, agent, console, volumes, cgroup })
+}
+
+/// Ends what was started, before the group that it is in is removed.
+fn abandon(qemu: &mut Child, volumes: Option<&mut VolumeServer>) {
+    let _ = qemu.kill();
+    let _ = qemu.wait();
+    if let Some(server) = volumes {
+        server.stop();
+    }
 }
 
 fn start_qemu(program: &Path, config: &VmConfig, plan: &LaunchPlan) -> Result<Child, Error> {

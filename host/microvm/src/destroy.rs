@@ -37,15 +37,19 @@ pub(crate) fn remember(state_dir: &Path, pids: &[u32]) -> Result<(), Error> {
     fs::write(&path, text).map_err(Error::file("writing", path))
 }
 
-/// Ends whatever still runs of this instance's virtual machine and removes its files from `state_dir`.
+/// Ends whatever still runs of this instance's virtual machine and removes its control group and its files in
+/// `state_dir`.
 ///
 /// May be called at any time and again; does nothing if there is nothing. QEMU ends with its supervisor anyway; this is
 /// for what a crash of the machine's kernel or a debugger leaves behind.
-pub fn destroy(_id: &InstanceId, state_dir: &Path) -> Result<(), Error> {
+pub fn destroy(id: &InstanceId, state_dir: &Path) -> Result<(), Error> {
     let record = fs::read(state_dir.join(RECORD)).unwrap_or_default();
     let record: Record = serde_json::from_slice(&record).unwrap_or_default();
     for process in record.processes {
         process.kill().map_err(Error::system("ending a process of the virtual machine"))?;
+    }
+    if rustix::process::geteuid().is_root() {
+        cgroup::destroy(id)?;
     }
     for name in LEFTOVERS {
         ignore_missing(fs::remove_file(state_dir.join(name))).map_err(Error::file("removing", state_dir.join(name)))?;

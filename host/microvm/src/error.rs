@@ -45,6 +45,9 @@ pub enum Error {
     /// A volume cannot be shared.
     #[error(transparent)]
     Volume(#[from] VolumeError),
+    /// A limit cannot be set.
+    #[error("limiting the virtual machine")]
+    Cgroup(#[from] cgroup::Error),
     /// A file operation of ours failed.
     #[error("{what} {}", path.display())]
     File {

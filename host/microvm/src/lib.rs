@@ -14,6 +14,7 @@ mod command;
 mod console;
 mod destroy;
 mod error;
+mod group;
 mod hypervisor;
 mod initrd;
 pub mod kernel;

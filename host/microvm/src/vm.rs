@@ -14,6 +14,7 @@ use crate::boot::{self, Booting, QEMU_LOG};
 use crate::console::{Console, last_lines};
 use crate::destroy::remember;
 use crate::error::ProtocolError;
+use crate::group::Group;
 use crate::pump::{Event, Pump};
 use crate::volumes::{self, VolumeServer};
 use crate::{Error, Kernel, NetAttachment, size};
@@ -32,6 +33,7 @@ pub struct Vm {
     console: Console,
     volumes: Option<VolumeServer>,
     writable_volumes: bool,
+    cgroup: Option<Group>,
     state_dir: PathBuf,
     exit: Option<ExitStatus>,
     /// Set by [`Vm::signal`] with `SIGKILL`.
@@ -67,7 +69,8 @@ pub fn start(
 
 impl Vm {
     fn new(plan: &LaunchPlan, booting: Booting, io: Stdio) -> Result<Self, Error> {
-        let Booting { mut qemu, agent, console, volumes } = booting;
+        let Booting { mut qemu, agent, console, volumes, cgroup } = booting;
+        // From here on an early return drops the group after QEMU has ended.
         let parts = Self::watch(&qemu, agent, console, io, &plan.state_dir);
         let (pidfd, pump, console) = parts.inspect_err(|_| {
             let _ = qemu.kill();
@@ -79,6 +82,7 @@ impl Vm {
             pump,
             console,
             volumes,
+            cgroup,
             writable_volumes: plan.volumes.iter().any(|volume| !volume.read_only),
             state_dir: plan.state_dir.clone(),
             exit: None,
@@ -245,7 +249,7 @@ impl Vm {
         self.qemu_ended
     }
 
-    /// Ends QEMU and the volumes' server, and reaps both.
+    /// Ends QEMU and the volumes' server, reaps both, and removes the control group.
     fn end(&mut self) {
         if !self.qemu_ended {
             let _ = self.qemu.kill();
@@ -256,6 +260,7 @@ impl Vm {
         if let Some(mut server) = self.volumes.take() {
             server.stop();
         }
+        self.cgroup = None;
     }
 
     fn died(&mut self) -> Error {

@@ -93,7 +93,7 @@ fn a_terminal() {
     let (silent, writer) = rustix::pipe::pipe().unwrap();
     let ends = Ends { stdin: None, stdout: Some(manager), stderr: Some(silent) };
     drop(writer);
-    let mut answer = once("24 80", |_| drop(rustix::io::write(&keyboard, b"hello\n").unwrap()));
+    let mut answer = once("24 80", |_| assert_eq!(rustix::io::write(&keyboard, b"hello\n"), Ok(6)));
     let mut resize = once("ready", |vm| vm.resize(132, 50));
     let outcome = supervise(vm, ends, |vm, said| {
         answer(vm, said);

@@ -54,4 +54,5 @@ fn a_read_only_root_and_limits() {
     let memory: u64 = text.lines().nth(4).unwrap().split_whitespace().nth(1).unwrap().parse().unwrap();
     assert!((60_000..128 << 10).contains(&memory), "{memory} kB");
     assert!(String::from_utf8_lossy(&outcome.stderr).contains("can't fork"), "{outcome:?}");
+    assert!(!cgroup::list().unwrap().contains(&case.plan.id), "the control group is gone");
 }
