@@ -74,6 +74,14 @@ mod fcntl {
     pub const F_DUPFD_CLOEXEC: i32 = 1030;
     pub const F_ADD_SEALS: i32 = 1033;
     pub const F_GET_SEALS: i32 = 1034;
+    pub const F_SEAL_SEAL: u32 = 1;
+    pub const F_SEAL_SHRINK: u32 = 2;
+    pub const F_SEAL_GROW: u32 = 4;
+    pub const F_SEAL_WRITE: u32 = 8;
+    pub const F_SEAL_FUTURE_WRITE: u32 = 16;
+    pub const FALLOC_FL_KEEP_SIZE: u32 = 1;
+    pub const FALLOC_FL_PUNCH_HOLE: u32 = 2;
+    pub const FALLOC_FL_ZERO_RANGE: u32 = 16;
     pub const FD_CLOEXEC: u32 = 1;
     pub const F_RDLCK: i16 = 0;
     pub const F_WRLCK: i16 = 1;

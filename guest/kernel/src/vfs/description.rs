@@ -140,7 +140,8 @@ impl OpenFile {
     pub(crate) fn read_kernel(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
         let mut sink = Sink::kernel(buffer);
         while sink.remaining() > 0 {
-            if self.file.read(&mut sink, offset + sink.done() as u64)? == 0 {
+            let at = offset + sink.done() as u64;
+            if self.file.read(&mut sink, at)? == 0 {
                 break;
             }
         }

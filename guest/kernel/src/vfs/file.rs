@@ -63,6 +63,11 @@ pub(crate) trait File: Any + Send + Sync {
         None
     }
 
+    /// Whether epoll(7) can watch it; `EPERM` otherwise.
+    fn pollable(&self) -> bool {
+        true
+    }
+
     /// Appends (`O_APPEND`); gives the number of bytes and the position behind them.
     fn append(&self, from: &mut Source<'_>) -> Result<(usize, u64), Errno> {
         let end = self.attributes()?.size;
@@ -122,4 +127,3 @@ pub(crate) trait File: Any + Send + Sync {
     /// For those who need to know the kind (sockets, epoll, directories): downcast this.
     fn as_any(&self) -> &dyn Any;
 }
-

@@ -1,6 +1,6 @@
 //! The object that a path leads to.
 
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 
@@ -209,7 +209,7 @@ pub(crate) trait Inode: Any + Send + Sync {
     }
 
     /// Changes attributes.
-    fn change(&self, _changes: &Changes) -> Result<(), Errno> {
+    fn change(self: Arc<Self>, _changes: &Changes) -> Result<(), Errno> {
         Err(if self.read_only() { Errno::EROFS } else { Errno::EPERM })
     }
 
@@ -250,17 +250,17 @@ pub(crate) trait Inode: Any + Send + Sync {
     }
 
     /// Makes a hard link to `target`, which lies in the same file system.
-    fn link(&self, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<(), Errno> {
+    fn link(self: Arc<Self>, _name: &[u8], _target: &Arc<dyn Inode>) -> Result<(), Errno> {
         Err(if self.read_only() { Errno::EROFS } else { Errno::EPERM })
     }
 
     /// Removes an entry: a directory if `directory`, else anything else.
-    fn remove(&self, _name: &[u8], _directory: bool) -> Result<(), Errno> {
+    fn remove(self: Arc<Self>, _name: &[u8], _directory: bool) -> Result<(), Errno> {
         Err(if self.read_only() { Errno::EROFS } else { Errno::EPERM })
     }
 
     /// Moves `old` of this directory to `new` of `to` (same file system).
-    fn rename(&self, _old: &[u8], _to: &Arc<dyn Inode>, _new: &[u8], _mode: RenameMode) -> Result<(), Errno> {
+    fn rename(self: Arc<Self>, _old: &[u8], _to: &Arc<dyn Inode>, _new: &[u8], _mode: RenameMode) -> Result<(), Errno> {
         Err(if self.read_only() { Errno::EROFS } else { Errno::EPERM })
     }
 
@@ -282,12 +282,12 @@ pub(crate) trait Inode: Any + Send + Sync {
     }
 
     /// Sets one. `create`: it must not exist; `replace`: it must.
-    fn set_xattr(&self, _name: &[u8], _value: &[u8], _create: bool, _replace: bool) -> Result<(), Errno> {
+    fn set_xattr(self: Arc<Self>, _name: &[u8], _value: &[u8], _create: bool, _replace: bool) -> Result<(), Errno> {
         Err(Errno::EOPNOTSUPP)
     }
 
     /// Removes one.
-    fn remove_xattr(&self, _name: &[u8]) -> Result<(), Errno> {
+    fn remove_xattr(self: Arc<Self>, _name: &[u8]) -> Result<(), Errno> {
         Err(Errno::EOPNOTSUPP)
     }
 
@@ -302,8 +302,16 @@ pub(crate) trait Inode: Any + Send + Sync {
         Ok(FsStats::default())
     }
 
-    /// For those who need to know the kind: downcast this.
-    fn as_any(&self) -> &dyn Any;
+    /// The socket that was bound to this inode (unix(7)).
+    fn socket(&self) -> Option<Weak<dyn Any + Send + Sync>> {
+        None
+    }
+
+    /// Binds a socket to this inode, which is of that type.
+    fn set_socket(&self, _socket: Weak<dyn Any + Send + Sync>) {}
+
+    /// For those who need to know the type: downcast this.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
 /// The device number and inode number, which together name an inode.

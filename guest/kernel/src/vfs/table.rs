@@ -78,7 +78,8 @@ impl DescriptorTable {
     pub(crate) fn insert(&self, file: Arc<OpenFile>, close_on_exec: bool, min: i32) -> Result<i32, Errno> {
         let mut slots = self.slots.lock();
         let start = slots.lowest.max(usize::try_from(min).map_err(|_| Errno::EINVAL)?);
-        let fd = (start..slots.slots.len()).find(|fd| slots.slots[*fd].is_none()).unwrap_or(start.max(slots.slots.len()));
+        let fd =
+            (start..slots.slots.len()).find(|fd| slots.slots[*fd].is_none()).unwrap_or(start.max(slots.slots.len()));
         if fd as u64 >= self.limit() {
             return Err(Errno::EMFILE);
         }
