@@ -214,3 +214,11 @@ impl Stack {
         address.is_loopback() || self.address().is_some_and(|own| IpAddr::V4(own) == address)
     }
 }
+
+#[cfg(test)]
+impl Stack {
+    /// How many connections there are, in any state.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.connections.len()
+    }
+}
