@@ -20,6 +20,7 @@
 extern crate alloc;
 
 mod boot;
+mod loader;
 mod machine;
 mod mem;
 mod mm;
@@ -28,9 +29,12 @@ mod signal;
 mod sync;
 mod syscall;
 mod task;
+#[cfg(test)]
+mod testing;
 mod time;
 mod vfs;
 mod wait;
 
 pub use boot::start;
+pub use loader::parse;
 pub use syscall::{Support, table};

@@ -1,29 +1,15 @@
 //! The address space of a process: which ranges are mapped, how, and from what.
+//!
+//! The kernel keeps its own map ([`vma::Map`]) and makes the machine's pages follow it. Text of the image is rewritten
+//! before it becomes executable ([`text`]), so that its system calls are jumps.
 
-use crate::sync::{Mutex, mutex};
+mod calls;
+mod maps;
+mod remap;
+mod space;
+mod text;
+mod vma;
 
-/// The address space.
-pub(crate) struct Mm {
-    inner: Mutex<()>,
-}
-
-impl Mm {
-    /// An empty address space.
-    pub(crate) fn new() -> Self {
-        Self { inner: mutex(()) }
-    }
-
-    /// The text of /proc/self/maps.
-    pub(crate) fn maps(&self) -> alloc::vec::Vec<u8> {
-        let _inner = self.inner.lock();
-        alloc::vec::Vec::new()
-    }
-
-    /// The bytes mapped with access, for /proc/self/status and the memory limit.
-    pub(crate) fn mapped_bytes(&self) -> u64 {
-        0
-    }
-}
-
-/// The calls of memory.
-pub(crate) const SYSCALLS: &[crate::syscall::Row] = &[];
+pub(crate) use calls::SYSCALLS;
+pub(crate) use space::{Mm, Request, Where, random_u64};
+pub(crate) use vma::{Backing, Content};

@@ -1,5 +1,5 @@
 use alloc::collections::VecDeque;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use linux_abi::Pod;
 use linux_abi::signal::*;
@@ -99,8 +99,9 @@ fn disposition(signal: u32, action: &SigAction) -> Disposition {
 /// Of a thread: mask, pending signals, alternate stack.
 pub(crate) struct ThreadSignals {
     pub(crate) mask: AtomicU64,
-    /// The mask to go back to after the call that set a temporary one (sigsuspend(2), ppoll(2)); valid if `restore` is set.
-    pub(crate) saved: Mutex<Option<SigSet>>,
+    /// The mask to go back to after the call that set a temporary one (sigsuspend(2), ppoll(2)), if `has_saved`.
+    saved: AtomicU64,
+    has_saved: AtomicBool,
     pub(crate) pending: Mutex<Pending>,
     /// `pending.set()`, to be read without the lock.
     pub(crate) bits: AtomicU64,
@@ -112,7 +113,8 @@ impl ThreadSignals {
     pub(crate) fn new(mask: u64) -> Self {
         Self {
             mask: AtomicU64::new(mask),
-            saved: mutex(None),
+            saved: AtomicU64::new(0),
+            has_saved: AtomicBool::new(false),
             pending: mutex(Pending::default()),
             bits: AtomicU64::new(0),
             stack: mutex(Stack { sp: 0, flags: SS_DISABLE, pad: 0, size: 0 }),
@@ -132,8 +134,20 @@ impl ThreadSignals {
     /// Blocks these signals for the duration of one call: the mask of before comes back when the call ends, or after the
     /// handler that ended it (ppoll(2), pselect(2), epoll_pwait(2), sigsuspend(2)).
     pub(crate) fn set_temporary_mask(&self, mask: SigSet) {
-        let before = self.mask();
-        self.saved.lock().get_or_insert(before);
+        if !self.has_saved.swap(true, Ordering::Relaxed) {
+            self.saved.store(self.mask().0, Ordering::Relaxed);
+        }
         self.set_mask(mask);
+    }
+
+    /// The mask from before the temporary one, which is forgotten.
+    pub(crate) fn take_saved(&self) -> Option<SigSet> {
+        self.has_saved.swap(false, Ordering::Relaxed).then(|| SigSet(self.saved.load(Ordering::Relaxed)))
+    }
+
+    /// Whether a temporary mask is set.
+    #[inline]
+    pub(crate) fn has_saved(&self) -> bool {
+        self.has_saved.load(Ordering::Relaxed)
     }
 }

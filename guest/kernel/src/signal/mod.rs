@@ -5,14 +5,19 @@
 //! whether a wait has to end.
 
 mod action;
+mod calls;
+mod deliver;
+mod frame;
 mod info;
 mod send;
 mod set;
 
 pub(crate) use action::{Disposition, ProcessSignals, ThreadSignals};
+pub(crate) use calls::SYSCALLS;
+pub(crate) use deliver::{Interrupted, deliver, trapped};
+pub(crate) use frame::min_stack;
 pub(crate) use info::Info;
-pub(crate) use send::{drain_external, pending_here, post_external, send_to_process, send_to_thread, take_for_fd, watch};
+pub(crate) use send::{
+    attention, drain_external, pending_here, post_external, send_to_process, send_to_thread, take_for_fd, watch,
+};
 pub(crate) use set::SigSet;
-
-/// The calls of signals.
-pub(crate) const SYSCALLS: &[crate::syscall::Row] = &[];

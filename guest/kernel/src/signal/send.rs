@@ -44,6 +44,12 @@ pub(crate) fn pending_here() -> bool {
     !deliverable(&current).is_empty()
 }
 
+/// Whether the current thread has to look at its signals before it goes back to the application.
+#[inline]
+pub(crate) fn attention(thread: &Thread) -> bool {
+    EXTERNAL.load(Ordering::Relaxed) != 0 || thread.signals.has_saved() || !deliverable(thread).is_empty()
+}
+
 /// The signals that wait and that the thread does not block.
 #[inline]
 pub(crate) fn deliverable(thread: &Thread) -> SigSet {

@@ -41,6 +41,11 @@ const fn merge() -> [Handler; SIZE] {
 /// The handler of each number.
 static TABLE: [Handler; SIZE] = merge();
 
+/// The handler of calls that are refused as if the kernel had been built without them.
+pub(crate) fn refuse(_: &mut Call<'_>) -> Result<i64, Errno> {
+    Err(Errno::ENOSYS)
+}
+
 fn unknown(_: &mut Call<'_>) -> Result<i64, Errno> {
     Err(Errno::ENOSYS)
 }

@@ -6,9 +6,10 @@
 mod call;
 mod dispatch;
 mod row;
+pub(crate) mod trace;
 
 pub(crate) use call::Call;
-pub(crate) use dispatch::dispatch;
+pub(crate) use dispatch::{dispatch, refuse};
 pub use dispatch::table;
 pub use row::Support;
 pub(crate) use row::{Handler, Row, row};

@@ -3,14 +3,24 @@
 //! A [`Process`] owns what its threads share; a [`Thread`] is what the machine runs. The machine keeps one word for each
 //! thread, its token: the address of its [`Thread`], which lives until the thread has ended.
 
+mod calls;
+mod clone;
 mod credentials;
 mod current;
+mod exit;
+mod futex;
+mod ids;
 mod process;
+mod sched;
+mod system;
 mod thread;
 
+pub(crate) use calls::SYSCALLS;
 pub(crate) use credentials::Credentials;
-pub(crate) use current::{Current, current, try_current};
-pub(crate) use process::{Process, Resource};
+pub(crate) use current::{Current, adopt, current, try_current};
+pub(crate) use exit::{exit_process, exit_thread};
+pub(crate) use process::{Process, Program, Resource};
+pub(crate) use system::memory_total;
 pub(crate) use thread::Thread;
 
 use alloc::sync::Arc;
@@ -32,6 +42,3 @@ pub(crate) fn signal_pending() -> bool {
 pub(crate) fn send_signal(signal: u32) {
     crate::signal::send_to_thread(&current().arc(), crate::signal::Info::kernel(signal));
 }
-
-/// The calls of processes and threads.
-pub(crate) const SYSCALLS: &[crate::syscall::Row] = &[];
