@@ -6,9 +6,11 @@
 
 mod codec;
 mod list;
+mod sites;
 
 pub use codec::DecodeError;
 pub use list::StrList;
+pub use sites::{Site, Sites};
 
 /// The version of the layout; host and guest must agree.
 pub const VERSION: u32 = 1;
