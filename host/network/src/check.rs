@@ -55,13 +55,7 @@ impl Network {
         let orphans = self.find_orphans(live)?;
         for orphan in &orphans {
             match orphan {
-                Orphan::Lease(id) => match self.store.read(id) {
-                    Ok(Some(lease)) => {
-                        self.untranslate(&lease)?;
-                        locked.remove(&lease)?;
-                    }
-                    _ => locked.remove_file(&self.store.lease_path(id))?,
-                },
+                Orphan::Lease(id) => self.end_lease_locked(&locked, id)?,
                 Orphan::Interface(name) => link::delete(&socket, name)?,
                 Orphan::PublishedPort(_) => {}
                 Orphan::File(path) => locked.remove_file(path)?,
@@ -70,11 +64,17 @@ impl Network {
         for path in self.store.leftovers()? {
             locked.remove_file(&path)?;
         }
+        self.remove_stray_elements()?;
+        Ok(orphans)
+    }
+
+    /// Takes ports out of the packet filter that no lease publishes. The store must be locked.
+    pub(crate) fn remove_stray_elements(&self) -> Result<(), Error> {
         let stray = self.stray_elements(&self.store.leases()?)?;
         if !stray.is_empty() {
             self.table()?.unpublish(&stray)?;
         }
-        Ok(orphans)
+        Ok(())
     }
 
     fn find_orphans(&self, live: &HashSet<InstanceId>) -> Result<Vec<Orphan>, Error> {

@@ -60,7 +60,15 @@ impl Network {
     /// Connects a container: an interface `eth0` with address and default route in its network namespace, and loopback up.
     pub fn connect_veth(&self, lease: &Lease, netns: BorrowedFd<'_>) -> Result<(), Error> {
         let socket = Socket::route()?;
-        link::create_veth(&socket, lease, self.bridge_index(&socket)?, netns)?;
+        let bridge = self.bridge_index(&socket)?;
+        match link::create_veth(&socket, lease, bridge, netns) {
+            // The instance is being restarted, and the kernel has not removed the last run's interface yet.
+            Err(error) if error.refusal() == Some(Errno::EXIST) => {
+                link::delete(&socket, &lease.interface)?;
+                link::create_veth(&socket, lease, bridge, netns)?;
+            }
+            result => result?,
+        }
         let inner = socket_in(netns)?;
         link::configure_inside(&inner, lease)?;
         Ok(())
@@ -77,26 +85,25 @@ impl Network {
         Ok(fd)
     }
 
-    /// Leads ports of the host to the instance, all or none of them.
+    /// Leads ports of the host to the instance, all or none of them, beside those that lead there already.
     pub fn publish(&self, lease: &Lease, mappings: &[PortMapping]) -> Result<(), Error> {
         if mappings.is_empty() {
             return Ok(());
         }
-        ports::check_list(mappings)?;
         let locked = self.store.lock()?;
-        let mut lease = self.store.read(&lease.id)?.ok_or_else(|| Error::NoLease(lease.id.clone()))?;
-        if lease.published == mappings {
-            return Ok(());
-        }
-        claim_ports(&locked, &lease.id, mappings)?;
+        let before = self.store.read(&lease.id)?.ok_or_else(|| Error::NoLease(lease.id.clone()))?;
+        let is_new = |mapping: &&PortMapping| !before.published.contains(mapping);
+        let new: Vec<PortMapping> = mappings.iter().filter(is_new).cloned().collect();
+        let mut after = before.clone();
+        after.published.extend_from_slice(&new);
+        ports::check_list(&after.published)?;
+        claim_ports(&locked, &lease.id, &new)?;
         // The file first: it tells `release` and `check` what to remove if this process dies here.
-        lease.published = mappings.to_vec();
-        let result = locked.write(&lease).and_then(|()| self.translate(&lease));
+        let result = locked.write(&after).and_then(|()| self.translate(&after));
         if result.is_err() {
-            for mapping in lease.published.drain(..) {
-                locked.release_port(&lease.id, &mapping)?;
-            }
-            locked.write(&lease)?;
+            // As far as possible: what cannot be undone now is in the lease file and goes with the lease.
+            new.iter().for_each(|mapping| drop(locked.release_port(&lease.id, mapping)));
+            let _ = locked.write(&before);
         }
         result
     }
@@ -105,8 +112,9 @@ impl Network {
     ///
     /// The kernel takes some 20 ms to delete an interface, whoever asks (it waits until no CPU can be using it any more).
     pub fn release(&self, id: &InstanceId) -> Result<(), Error> {
-        let Some(lease) = self.store.read(id)? else { return Ok(()) };
-        link::delete(&Socket::route()?, &lease.interface)?;
+        if self.store.has(id) {
+            link::delete(&Socket::route()?, &id.interface_name())?;
+        }
         self.end_lease(id)
     }
 
@@ -120,9 +128,22 @@ impl Network {
 
     fn end_lease(&self, id: &InstanceId) -> Result<(), Error> {
         let locked = self.store.lock()?;
-        let Some(lease) = self.store.read(id)? else { return Ok(()) };
-        self.untranslate(&lease)?;
-        locked.remove(&lease)
+        self.end_lease_locked(&locked, id)
+    }
+
+    pub(crate) fn end_lease_locked(&self, locked: &Locked<'_>, id: &InstanceId) -> Result<(), Error> {
+        match self.store.read(id) {
+            Ok(None) => Ok(()),
+            Ok(Some(lease)) => {
+                self.untranslate(&lease)?;
+                locked.remove(&lease)
+            }
+            Err(Error::DamagedLease { path, .. }) => {
+                locked.remove_file(&path)?;
+                self.remove_stray_elements()
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// All leases, in order of their addresses.

@@ -71,6 +71,11 @@ impl Store {
         self.directory.join(format!("leases/{id}.json"))
     }
 
+    /// Tells whether the instance has a lease, be it a damaged one.
+    pub(crate) fn has(&self, id: &InstanceId) -> bool {
+        self.lease_path(id).exists()
+    }
+
     /// The lease of an instance; `None` if it has none.
     pub(crate) fn read(&self, id: &InstanceId) -> Result<Option<Lease>, Error> {
         let path = self.lease_path(id);

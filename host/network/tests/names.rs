@@ -44,7 +44,9 @@ fn an_instance_asks_for_another_ones_name() {
         network.connect_veth(&a, namespace.fd()).unwrap();
         (a, b)
     });
-    let mut first = host.run(|| Resolver::bind(&network).unwrap().unwrap());
+    let upstream = outside.run(|| UdpSocket::bind("192.0.2.2:5300").unwrap());
+    let servers = vec!["192.0.2.2:5300".parse().unwrap()];
+    let mut first = host.run(|| Resolver::bind_with(&network, servers).unwrap().unwrap());
     let second = host.run(|| Resolver::bind(&network).unwrap().expect("supervisors share the port"));
     drop(second);
     std::thread::spawn(move || {
@@ -53,11 +55,18 @@ fn an_instance_asks_for_another_ones_name() {
             first.handle_ready();
         }
     });
+    std::thread::spawn(move || {
+        let mut buffer = [0; 512];
+        let (length, from) = upstream.recv_from(&mut buffer).unwrap();
+        buffer[2] |= 0x80;
+        upstream.send_to(&[&buffer[..length], b"answer"].concat(), from).unwrap();
+    });
     let server = format!("{}:53", a.gateway);
     namespace.run(|| {
         for name in ["db", "db.coracle", "DB"] {
             assert!(ask(&server, name).unwrap().ends_with(&b.address.octets()), "{name}");
         }
+        assert!(ask(&server, "debian.org").unwrap().ends_with(b"answer"), "passed on to the host's name server");
         assert_eq!(ask(&server, "nobody.coracle").unwrap()[3] & 0x0f, 3);
     });
     host.run(|| network.release(&id(2)).unwrap());

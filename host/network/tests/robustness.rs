@@ -9,7 +9,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 use common::{Host, Namespace, id, sh};
-use network::{Orphan, TapOptions};
+use network::{Error, Orphan, TapOptions};
 
 #[test]
 fn twenty_starts_at_once_do_not_collide() {
@@ -125,6 +125,66 @@ fn what_a_killed_process_leaves_is_found_and_removed() {
         assert_eq!(network.check(&live).unwrap(), []);
     });
     assert_eq!(host.traces(), clean);
+}
+
+#[test]
+fn a_damaged_lease_can_be_released() {
+    let host = Host::new();
+    let network = host.network();
+    host.run(|| {
+        network.lease(&id(9), "other").unwrap();
+        let clean = host.traces();
+        let lease = network.lease(&id(1), "a").unwrap();
+        network.connect_veth(&lease, Namespace::new().fd()).unwrap();
+        network.publish(&lease, &["8080:80".parse().unwrap()]).unwrap();
+        std::fs::write(common::lease_files(&host).join(format!("{}.json", id(1))), "{").unwrap();
+        assert!(matches!(network.lease(&id(1), "a"), Err(Error::DamagedLease { .. })));
+        assert_eq!(network.leases().unwrap().len(), 1);
+        network.release(&id(1)).unwrap();
+        assert_eq!(network.fix(&[id(9)].into()).unwrap().len(), 2, "the links to address and port");
+        assert_eq!(host.traces(), clean);
+    });
+}
+
+#[test]
+fn a_restart_replaces_the_interface() {
+    let host = Host::new();
+    let network = host.network();
+    let (first, second) = (Namespace::new(), Namespace::new());
+    host.run(|| {
+        let lease = network.lease(&id(1), "a").unwrap();
+        network.connect_veth(&lease, first.fd()).unwrap();
+        network.connect_veth(&lease, second.fd()).unwrap();
+        second.sh(&format!("ping -c1 -W2 {}", lease.gateway));
+    });
+    assert!(!first.sh("ip -o link").contains("eth0"));
+}
+
+#[test]
+fn a_full_disk_is_reported_and_nothing_changes() {
+    let host = Host::new();
+    let directory = host.run_dir.path().display();
+    sh(&format!("mount -t tmpfs -o nr_inodes=11 none {directory}"));
+    let outcome = std::panic::catch_unwind(|| {
+        host.run(|| {
+            let network = host.network();
+            let mut leases = Vec::new();
+            let error = loop {
+                match network.lease(&id(leases.len() as u8), "n") {
+                    Ok(lease) => leases.push(lease),
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(error, Error::File { .. }), "{error}");
+            assert!(matches!(network.publish(&leases[0], &["8080:80".parse().unwrap()]), Err(Error::File { .. })));
+            assert!(!sh("nft list ruleset").contains("8080"));
+            assert!(network.leases().unwrap().iter().all(|lease| lease.published.is_empty()));
+            network.release(&leases[0].id).unwrap();
+            network.lease(&id(100), "again").unwrap();
+        });
+    });
+    sh(&format!("umount {directory}"));
+    outcome.unwrap();
 }
 
 /// Kills processes that lease, connect and publish at arbitrary moments; what they leave must always be repairable.

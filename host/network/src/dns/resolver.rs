@@ -42,6 +42,11 @@ impl Resolver {
     ///
     /// Must be called in the host's network namespace.
     pub fn bind(network: &Network) -> Result<Option<Self>, Error> {
+        Self::bind_with(network, super::host_servers())
+    }
+
+    /// As [`Resolver::bind`], but questions about other names go to these servers instead of the host's.
+    pub fn bind_with(network: &Network, mut servers: Vec<SocketAddr>) -> Result<Option<Self>, Error> {
         let found = link::by_name(&Socket::route()?, &network.config.bridge)?;
         let Some((subnet, _)) = found.and_then(|link| parse_alias(&link.alias)) else { return Ok(None) };
         let gateway = subnet.gateway();
@@ -52,7 +57,6 @@ impl Resolver {
             Err(errno) => return Err(failed(errno.into())),
         };
         let poll = epoll::create(CreateFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
-        let mut servers = super::host_servers();
         servers.retain(|server| server.ip() != IpAddr::V4(gateway));
         let any = |v6: bool| servers.iter().any(|server| server.is_ipv6() == v6);
         let upstream_v4 = any(false).then(|| open_upstream(Ipv4Addr::UNSPECIFIED.into())).flatten();
