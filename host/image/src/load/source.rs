@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 
 use super::LoadError;
@@ -72,6 +72,8 @@ impl<'a> Source<'a> {
                 _ => {}
             }
         }
+        // To the very end, where a compressed stream has its check sum.
+        io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(LoadError::Source)?;
         Ok(Self { staging, kind: Kind::Archive { files, links } })
     }
 
