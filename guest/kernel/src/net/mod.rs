@@ -4,6 +4,7 @@
 //! holds the protocols behind one lock; [`pair`] the streams that stay inside the instance. [`calls`] decodes the system calls.
 
 mod address;
+mod calls;
 mod endpoint;
 mod frame;
 mod interfaces;
@@ -15,14 +16,16 @@ mod options;
 mod pair;
 mod socket;
 mod stack;
+mod tcp;
 #[cfg(test)]
 mod tests;
-mod tcp;
 mod udp;
 mod unix;
 
 use boot_info::Network;
 use platform::Deadline;
+
+pub(crate) use calls::SYSCALLS;
 
 /// Starts the network of the instance: the interface, its address and its route. Without a network only the loopback works.
 pub(crate) fn init(network: Option<&Network>) {
@@ -39,6 +42,3 @@ pub(crate) fn active() -> bool {
 pub(crate) fn poll() -> Option<Deadline> {
     stack::poll()
 }
-
-/// The calls of sockets.
-pub(crate) const SYSCALLS: &[crate::syscall::Row] = &[];

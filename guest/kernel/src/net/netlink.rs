@@ -297,7 +297,10 @@ mod tests {
     fn dumps_end_with_done() {
         assert_eq!(kinds(&answer(&request(RTM_GETLINK), 5, &one()).concat()), [RTM_NEWLINK, NLMSG_DONE]);
         assert_eq!(kinds(&answer(&request(RTM_GETADDR), 5, &one()).concat()), [RTM_NEWADDR, NLMSG_DONE]);
-        assert_eq!(kinds(&answer(&request(RTM_GETROUTE), 5, &one()).concat()), [RTM_NEWROUTE, RTM_NEWROUTE, NLMSG_DONE]);
+        assert_eq!(
+            kinds(&answer(&request(RTM_GETROUTE), 5, &one()).concat()),
+            [RTM_NEWROUTE, RTM_NEWROUTE, NLMSG_DONE]
+        );
     }
 
     #[test]

@@ -272,7 +272,8 @@ impl Tcp {
             (EXTERNAL, Some(slot)) => {
                 let mut stack = stack::lock();
                 let connection = stack.connection(slot).ok_or(Errno::ENOTCONN)?;
-                match connection.view().is_active() && connection.view().state() != smoltcp::socket::tcp::State::SynSent {
+                match connection.view().is_active() && connection.view().state() != smoltcp::socket::tcp::State::SynSent
+                {
                     true => Ok(connection.remote.into()),
                     false => Err(Errno::ENOTCONN),
                 }

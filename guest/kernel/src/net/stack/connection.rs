@@ -154,7 +154,8 @@ impl Connection {
     /// Whether no more data will come: the peer has said so, or the connection is over.
     pub(super) fn read_finished(&self) -> bool {
         let tcp = self.view();
-        self.read_shut || !(tcp.may_recv() || matches!(tcp.state(), State::SynSent | State::SynReceived | State::Listen))
+        self.read_shut
+            || !(tcp.may_recv() || matches!(tcp.state(), State::SynSent | State::SynReceived | State::Listen))
     }
 
     /// What it is ready for.
@@ -167,7 +168,8 @@ impl Connection {
         }
         events.set(Events::IN, tcp.recv_queue() > 0 || self.read_finished());
         events.set(Events::OUT, self.writable() || !tcp.may_send());
-        let peer_done = matches!(state, State::CloseWait | State::LastAck | State::Closing | State::TimeWait | State::Closed);
+        let peer_done =
+            matches!(state, State::CloseWait | State::LastAck | State::Closing | State::TimeWait | State::Closed);
         events.set(Events::RDHUP, peer_done || self.read_shut);
         let over = matches!(state, State::LastAck | State::Closing | State::TimeWait | State::Closed);
         events.set(Events::HUP, over || (self.read_shut && !tcp.may_send()));

@@ -257,7 +257,9 @@ impl Stack {
     pub(super) fn flush_stalled_datagrams(&mut self, now: Deadline) {
         self.datagrams.retry_at = None;
         for slot in core::mem::take(&mut self.datagrams.stalled) {
-            let (Some(inbox), Some(external)) = (self.datagrams.slots.get_mut(slot), &mut self.external) else { continue };
+            let (Some(inbox), Some(external)) = (self.datagrams.slots.get_mut(slot), &mut self.external) else {
+                continue;
+            };
             inbox.stalled = false;
             let Some((sockets, handle)) = &mut inbox.outbox else { continue };
             external.flush(sockets, now);

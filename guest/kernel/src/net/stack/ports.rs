@@ -84,9 +84,8 @@ impl Ports {
     }
 
     fn conflict(&self, address: IpAddr, port: u16, sharing: Sharing) -> bool {
-        let allowed = |b: &Binding| {
-            (b.sharing.port && sharing.port) || (b.sharing.address && sharing.address && !b.listening)
-        };
+        let allowed =
+            |b: &Binding| (b.sharing.port && sharing.port) || (b.sharing.address && sharing.address && !b.listening);
         self.taken.get(&port).is_some_and(|bs| bs.iter().any(|b| overlap(b, address, sharing) && !allowed(b)))
     }
 

@@ -11,10 +11,10 @@ use crate::machine::machine;
 use crate::mem::{Sink, Source};
 use crate::net::endpoint::Endpoint;
 use crate::net::pair;
+use crate::net::stack::Stack;
 use crate::net::stack::connection::{CONNECT_TIMEOUT, Connection, Owner};
 use crate::net::stack::listener::{Arrival, Listener, Local};
 use crate::net::stack::ports::{Sharing, Token};
-use crate::net::stack::Stack;
 
 /// What connect(2) began.
 pub(crate) enum Connected {
