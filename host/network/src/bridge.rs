@@ -11,7 +11,7 @@ use crate::link::{self, Link};
 use crate::netlink::Socket;
 use crate::nft::Table;
 use crate::store::Store;
-use crate::{Config, Error, Subnet};
+use crate::{Config, Error, Subnet, used};
 
 /// What the kernel keeps of an alias: `IFALIASZ` is 256; the subnet and a terminating zero need their share.
 const LONGEST_DIRECTORY: usize = 200;
@@ -26,8 +26,8 @@ pub(crate) fn ensure(config: &Config, store: &Store, socket: &Socket, table: &Ta
         (Some(link), Some((subnet, directory)))
             if directory == store.directory() && link.up && wanted(config, subnet) =>
         {
-            if !table.exists().map_err(Error::NoNftables)? {
-                table.create(subnet, &store.leases()?).map_err(Error::NoNftables)?;
+            if !table.exists().map_err(Error::nftables)? {
+                table.create(subnet, &store.leases()?).map_err(Error::nftables)?;
             }
             return Ok(subnet);
         }
@@ -79,7 +79,7 @@ fn set_up(
     let index = link::by_name(socket, &config.bridge)?.ok_or_else(missing)?.index;
     set_sysctl(&format!("net/ipv4/conf/{}/route_localnet", config.bridge))?;
     set_sysctl("net/ipv4/ip_forward")?;
-    table.create(subnet, &leases).map_err(Error::NoNftables)?;
+    table.create(subnet, &leases).map_err(Error::nftables)?;
     let links = link::all(socket)?;
     for lease in leases.iter().filter(|lease| links.iter().any(|link| link.name == lease.interface)) {
         link::attach(socket, lease, index)?;
@@ -104,13 +104,13 @@ fn choose(config: &Config, held: Option<Subnet>, used: &[Subnet]) -> Result<Subn
 
 /// The ranges that the host uses: routes, addresses, and its name servers, which may be behind the default route.
 fn used_subnets(socket: &Socket, ignored: Option<u32>) -> Result<Vec<Subnet>, Error> {
-    let mut used = link::used_subnets(socket, ignored)?;
+    let mut found = used::subnets(socket, ignored)?;
     let servers = crate::dns::host_servers();
-    used.extend(servers.iter().filter_map(|server| match server.ip() {
+    found.extend(servers.iter().filter_map(|server| match server.ip() {
         std::net::IpAddr::V4(ip) => Subnet::containing(ip, 32),
         std::net::IpAddr::V6(_) => None,
     }));
-    Ok(used)
+    Ok(found)
 }
 
 /// Switches a kernel setting on; see Documentation/networking/ip-sysctl.rst of the kernel.

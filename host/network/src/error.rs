@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use plan::{InstanceId, Protocol};
+use rustix::io::Errno;
 
 use crate::Subnet;
 use crate::netlink::NetlinkError;
@@ -171,6 +172,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Tells a kernel without nftables from a caller without privilege.
+    pub(crate) fn nftables(error: NetlinkError) -> Self {
+        match error.refusal() {
+            Some(Errno::PERM | Errno::ACCESS) => Self::Netlink(error),
+            _ => Self::NoNftables(error),
+        }
+    }
+
     /// Makes a closure for `map_err` on a file operation.
     pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

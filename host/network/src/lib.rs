@@ -21,6 +21,7 @@ mod ports;
 mod store;
 mod subnet;
 mod tap;
+mod used;
 
 pub use check::Orphan;
 pub use config::Config;

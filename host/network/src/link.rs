@@ -14,9 +14,7 @@ const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
-const RTM_GETADDR: u16 = 22;
 const RTM_NEWROUTE: u16 = 24;
-const RTM_GETROUTE: u16 = 26;
 const RTM_NEWNEIGH: u16 = 28;
 /// Flags of linux/netlink.h.
 const NLM_F_REPLACE: u16 = 0x100;
@@ -49,14 +47,12 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_BROADCAST: u16 = 4;
 /// Attributes of linux/rtnetlink.h.
-const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
-/// `RT_TABLE_MAIN`, `RTPROT_BOOT`, `RTN_UNICAST`, and RTN_ of routes that are no unicast ones.
+/// `RT_TABLE_MAIN`, `RTPROT_BOOT` and `RTN_UNICAST`.
 const RT_TABLE_MAIN: u8 = 254;
 const RTPROT_BOOT: u8 = 3;
 const RTN_UNICAST: u8 = 1;
-const RTN_LOCAL: u8 = 2;
 /// linux/neighbour.h: an entry that never ages, in the bridge's table.
 const NDA_LLADDR: u16 = 2;
 const NUD_NOARP: u8 = 0x40;
@@ -213,21 +209,6 @@ pub(crate) fn delete(socket: &Socket, name: &str) -> Result<(), NetlinkError> {
     }
 }
 
-/// Every IPv4 range that the host has a route to or an address in, but the default route.
-///
-/// `ignored` is an interface whose ranges do not count.
-pub(crate) fn used_subnets(socket: &Socket, ignored: Option<u32>) -> Result<Vec<Subnet>, NetlinkError> {
-    let mut family_routes = [0; 12];
-    family_routes[0] = AF_INET;
-    let routes = socket.dump("list the routes", RTM_GETROUTE, &family_routes, |_| ())?;
-    let mut family_addresses = [0; 8];
-    family_addresses[0] = AF_INET;
-    let addresses = socket.dump("list the addresses", RTM_GETADDR, &family_addresses, |_| ())?;
-    let mut used: Vec<Subnet> = routes.iter().filter_map(|message| parse_route(message, ignored)).collect();
-    used.extend(addresses.iter().filter_map(|message| parse_address(message, ignored)));
-    Ok(used)
-}
-
 fn run(socket: &Socket, mut batch: Batch) -> Result<(), NetlinkError> {
     batch.acknowledge_last();
     socket.execute(&batch, batch.last_sequence())
@@ -308,39 +289,15 @@ fn parse_link(message: &Message) -> Option<Link> {
     Some(link)
 }
 
-fn parse_route(message: &Message, ignored: Option<u32>) -> Option<Subnet> {
-    let (header, attributes) = message.payload.split_first_chunk::<12>()?;
-    let (family, prefix, kind) = (header[0], header[1], header[7]);
-    let interface = find(attributes, RTA_OIF).and_then(u32_ne);
-    let counts = family == AF_INET && prefix > 0 && (kind == RTN_UNICAST || kind == RTN_LOCAL);
-    if !counts || (ignored.is_some() && interface == ignored) {
-        return None;
-    }
-    let destination: [u8; 4] = find(attributes, RTA_DST)?.try_into().ok()?;
-    Subnet::containing(destination.into(), prefix)
-}
-
-fn parse_address(message: &Message, ignored: Option<u32>) -> Option<Subnet> {
-    let (header, attributes) = message.payload.split_first_chunk::<8>()?;
-    if ignored.is_some() && u32_ne(&header[4..8]) == ignored {
-        return None;
-    }
-    let address: [u8; 4] = find(attributes, IFA_LOCAL).or(find(attributes, IFA_ADDRESS))?.try_into().ok()?;
-    Subnet::containing(address.into(), header[1])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_seen_as_used() {
+    fn interfaces_are_found_by_name() {
         let socket = Socket::route().unwrap();
         let link = by_name(&socket, "lo").unwrap().unwrap();
         assert_eq!((link.index, link.name.as_str(), link.master), (1, "lo", None));
         assert_eq!(by_name(&socket, "no-such-link").unwrap(), None);
-        let loopback: Subnet = "127.0.0.0/8".parse().unwrap();
-        assert!(used_subnets(&socket, None).unwrap().contains(&loopback));
-        assert!(!used_subnets(&socket, Some(1)).unwrap().contains(&loopback));
     }
 }

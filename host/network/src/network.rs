@@ -169,7 +169,7 @@ impl Network {
 
     /// The packet filter's table of the bridge.
     pub(crate) fn table(&self) -> Result<Table<'_>, Error> {
-        Ok(Table::open(&self.config.bridge, &self.sockets)?)
+        Table::open(&self.config.bridge, &self.sockets).map_err(Error::nftables)
     }
 
     /// Takes the lease's ports out of the packet filter.
@@ -189,7 +189,7 @@ impl Network {
             // Somebody removed the table, or the run directory, meanwhile. The lease files say what should be there.
             Err(error) if matches!(error.refusal(), Some(Errno::NOENT | Errno::EXIST)) => {
                 let subnet = Subnet::containing(lease.address, lease.prefix).ok_or(error)?;
-                table.create(subnet, &self.store.leases()?).map_err(Error::NoNftables)?;
+                table.create(subnet, &self.store.leases()?).map_err(Error::nftables)?;
             }
             result => result?,
         }
