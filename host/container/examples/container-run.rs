@@ -6,7 +6,6 @@
 //! `container-run PLAN.json repeat N`: prints the median time of N runs.
 
 use std::error::Error;
-use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -40,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn load(path: &str) -> Result<LaunchPlan, Box<dyn Error>> {
-    Ok(serde_json::from_reader(File::open(path)?)?)
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }
 
 fn stdio() -> Result<Stdio, Box<dyn Error>> {

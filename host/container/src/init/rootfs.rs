@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jail::MountAttr;
 use plan::LaunchPlan;
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags};
 
@@ -35,33 +35,46 @@ pub(super) fn mount(plan: &LaunchPlan, etc: &EtcFiles, image: &OwnedFd) -> io::R
 struct Layers {
     upper: OwnedFd,
     work: OwnedFd,
+    /// A mount that is attached nowhere lasts only as long as its own descriptor.
+    _file_system: OwnedFd,
 }
 
 fn disk_layers(state_dir: &Path) -> io::Result<Layers> {
     let state = rustix::fs::open(state_dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let layers = layers_in(&state)?;
-    // Left by a mount with the option "volatile"; overlayfs refuses the layer until somebody says that it is fine.
-    match rustix::fs::unlinkat(&layers.work, c"work/incompat/volatile", rustix::fs::AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT) => Ok(layers),
-        Err(error) => Err(error.into()),
+    let layers = layers_in(state)?;
+    forget_volatile(&layers.work)?;
+    Ok(layers)
+}
+
+/// A mount with the option "volatile" leaves a mark; overlayfs refuses the layer until somebody says that it is fine.
+fn forget_volatile(work: &OwnedFd) -> io::Result<()> {
+    for (path, flags) in
+        [(c"work/incompat/volatile/dirty", AtFlags::empty()), (c"work/incompat/volatile", AtFlags::REMOVEDIR)]
+    {
+        match rustix::fs::unlinkat(work, path, flags) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => break,
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(())
 }
 
 /// A layer for mount points only; the root becomes read-only before the program starts.
 fn memory_layers() -> io::Result<Layers> {
-    layers_in(&mounts::new(c"tmpfs", &[(c"size", c"1m"), (c"mode", c"0755")], MountAttrFlags::empty())?)
+    layers_in(mounts::new(c"tmpfs", &[(c"size", c"1m"), (c"mode", c"0755")], MountAttrFlags::empty())?)
 }
 
-fn layers_in(directory: &OwnedFd) -> io::Result<Layers> {
+fn layers_in(directory: OwnedFd) -> io::Result<Layers> {
     let make = |name| {
-        match rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(0o755)) {
+        match rustix::fs::mkdirat(&directory, name, Mode::from_raw_mode(0o755)) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error),
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::openat(directory, name, flags, Mode::empty())
+        rustix::fs::openat(&directory, name, flags, Mode::empty())
     };
-    Ok(Layers { upper: make("upper")?, work: make("work")? })
+    Ok(Layers { upper: make("upper")?, work: make("work")?, _file_system: directory })
 }
 
 /// Whether nothing has to be made in the image for what will be mounted into it.
