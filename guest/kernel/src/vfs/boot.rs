@@ -11,6 +11,7 @@ use platform::Stream;
 
 use crate::machine::machine;
 use crate::mem::Source;
+use crate::sync::Once;
 use crate::vfs::console::Console;
 use crate::vfs::erofs::Image;
 use crate::vfs::mount::{self, Mount};
@@ -138,5 +139,12 @@ pub(crate) fn directory(path: &[u8]) -> Result<Arc<dyn Inode>, Errno> {
     if inode.kind() == Kind::Directory { Ok(inode) } else { Err(Errno::ENOTDIR) }
 }
 
-/// What /sys is made of; see `sys`.
-pub(super) const SYS: u64 = SYS_DEVICE;
+/// The tree of the files that memfd_create(2) makes.
+pub(super) fn memfd_tree() -> Result<&'static Tree, Errno> {
+    static TREE: Once<&'static Tree> = Once::new();
+    if TREE.try_get().is_none() {
+        TREE.set(Box::leak(Box::new(Tree::empty(tree::MEMFD_DEVICE))));
+    }
+    // Another thread may be just setting it.
+    TREE.try_get().copied().ok_or(Errno::EAGAIN)
+}

@@ -185,8 +185,8 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        for watch in self.watches.get_mut().drain(..) {
-            epoll::forget(&watch);
+        for watch in core::mem::take(self.watches.get_mut()) {
+            epoll::forget(&watch, self);
         }
         super::lock::release_description(self);
         self.file.closed();

@@ -274,6 +274,10 @@ impl Walk<'_> {
 pub(crate) fn path_of(place: &Place) -> Vec<u8> {
     const DELETED: &[u8] = b" (deleted)";
     let Some(parent) = &place.parent else {
+        if place.inode.kind() != Kind::Directory {
+            // A file that never had a name: memfd_create(2).
+            return [b"/", &*place.name, DELETED].concat();
+        }
         return mount::path_of(&place.inode).unwrap_or_else(|| [&place.name, DELETED].concat());
     };
     let mut path = mount::path_of(parent).unwrap_or_default();

@@ -138,6 +138,12 @@ impl End {
         self.pipe.writable.wake_all();
     }
 
+    /// How many bytes fit now; one if nobody reads, so that a write finds that out.
+    pub(crate) fn room(&self) -> usize {
+        let state = self.pipe.state.lock();
+        if state.readers == 0 { 1 } else { state.ring.free() }
+    }
+
     /// The pipe's capacity (fcntl(2), F_GETPIPE_SZ).
     pub(crate) fn capacity(&self) -> usize {
         self.pipe.state.lock().ring.limit()

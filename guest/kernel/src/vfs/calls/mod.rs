@@ -6,9 +6,12 @@ mod descriptors;
 mod directory;
 mod names;
 mod open;
+mod poll;
 mod rw;
+mod special;
 mod stat;
 mod sync;
+mod transfer;
 mod xattr;
 
 use linux_abi::nr;
@@ -111,6 +114,28 @@ pub(crate) const SYSCALLS: &[Row] = &[
     row(nr::FADVISE64, sync::advise, Full),
     row(nr::READAHEAD, sync::advise, Full),
     row(nr::FLOCK, sync::flock, Full),
+    row(nr::SENDFILE, transfer::sendfile, Full),
+    row(nr::SPLICE, transfer::splice, Partial("copies the data")),
+    row(nr::TEE, transfer::tee, Partial("copies the data")),
+    row(nr::COPY_FILE_RANGE, transfer::copy_file_range, Full),
+    row(nr::POLL, poll::poll, Full),
+    row(nr::PPOLL, poll::ppoll, Full),
+    row(nr::SELECT, poll::select, Full),
+    row(nr::PSELECT6, poll::pselect6, Full),
+    row(nr::EPOLL_CREATE, poll::epoll_create, Full),
+    row(nr::EPOLL_CREATE1, poll::epoll_create1, Full),
+    row(nr::EPOLL_CTL, poll::epoll_ctl, Partial("EPOLLEXCLUSIVE wakes all waiters")),
+    row(nr::EPOLL_WAIT, poll::epoll_wait, Full),
+    row(nr::EPOLL_PWAIT, poll::epoll_pwait, Full),
+    row(nr::EPOLL_PWAIT2, poll::epoll_pwait2, Full),
+    row(nr::EVENTFD, special::eventfd, Full),
+    row(nr::EVENTFD2, special::eventfd2, Full),
+    row(nr::TIMERFD_CREATE, special::timerfd_create, Full),
+    row(nr::TIMERFD_SETTIME, special::timerfd_settime, Partial("not cancelled when the clock is set")),
+    row(nr::TIMERFD_GETTIME, special::timerfd_gettime, Full),
+    row(nr::SIGNALFD, special::signalfd, Full),
+    row(nr::SIGNALFD4, special::signalfd4, Full),
+    row(nr::MEMFD_CREATE, special::memfd_create, Partial("no huge pages; shared writable mappings are copies")),
     row(nr::CHROOT, directory::not_permitted, Refused("an instance has one root")),
     row(nr::PIVOT_ROOT, directory::not_permitted, Refused("an instance has one root")),
     row(nr::MOUNT, directory::not_permitted, Refused("an instance has the mounts that it was started with")),
