@@ -81,6 +81,7 @@ impl Fixture {
     }
 
     /// Starts it and returns once the program runs, with the process id of its first process.
+    #[allow(clippy::zombie_processes, reason = "the caller waits for the supervisor")]
     pub fn start(&self) -> (Child, i32) {
         std::fs::write(self.state("want-pid"), "").unwrap();
         let child = self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
