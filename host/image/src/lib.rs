@@ -12,6 +12,7 @@ mod oci;
 mod pack;
 mod progress;
 mod reference;
+mod save;
 mod store;
 mod tree;
 mod user;
@@ -29,6 +30,7 @@ pub use pack::{
 };
 pub use progress::{OnProgress, Phase, Progress};
 pub use reference::{Reference, ReferenceError};
+pub use save::save;
 pub use store::{FixError, Image, ImageSummary, LayerInfo, Problem, Removed, Store, StoreError};
 pub use tree::TreeError;
 pub use user::{UserError, resolve_user};

@@ -9,7 +9,8 @@ use super::pax;
 use super::sparse::Map;
 use crate::erofs::Segment;
 
-const RECORD: usize = 512;
+/// The unit of an archive.
+pub(crate) const RECORD: usize = 512;
 /// Bound on one extended header or long name. Linux allows 64 KiB of extended attributes in a listing, so this is ample.
 const MAX_EXTENSION: u64 = 1 << 20;
 

@@ -76,7 +76,7 @@ impl Store {
         self.dir.join("index.json")
     }
 
-    fn blob_file(&self, digest: Digest) -> PathBuf {
+    pub(crate) fn blob_file(&self, digest: Digest) -> PathBuf {
         self.dir.join("blobs/sha256").join(digest.hex())
     }
 
@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// Waits until no other process changes the store.
-    fn lock(&self) -> Result<File, FileError> {
+    pub(crate) fn lock(&self) -> Result<File, FileError> {
         let path = self.dir.join("lock");
         let file = File::options().create(true).append(true).open(&path).at("open", &path)?;
         rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive)).at("lock", &path)?;
@@ -127,7 +127,7 @@ impl Store {
         }
     }
 
-    fn read_manifest(&self, digest: Digest) -> Result<Manifest, StoreError> {
+    pub(crate) fn read_manifest(&self, digest: Digest) -> Result<Manifest, StoreError> {
         let bytes = self.read_blob(digest)?;
         serde_json::from_slice(&bytes).map_err(|source| StoreError::Document { digest, source })
     }
