@@ -1,7 +1,7 @@
 //! Program text: its system call instructions become jumps before it can be executed.
 
 use linux_abi::Errno;
-use platform::{MapSource, Prot, UserRange, page_up};
+use platform::{Prot, UserRange, page_up};
 
 use crate::machine::machine;
 use crate::mm::vma::{Backing, Content, Map, Vma};
@@ -24,9 +24,7 @@ pub(super) fn make_executable(map: &mut Map, range: UserRange, image: u64, prot:
     let needed = m.rewrite(range, image, None)?;
     // Without room nearby the text runs as it is: each call traps, which is slow and correct.
     if let Some(stubs) = page_up(needed).filter(|len| *len > 0).and_then(|len| room_near(map, range, len)) {
-        m.map(stubs, Prot::RW, MapSource::Anonymous)?;
         m.rewrite(range, image, Some(stubs))?;
-        m.protect(stubs, Prot::RX)?;
         let vma =
             Vma { end: stubs.end, prot: Prot::RX, shared: false, rewritten: true, content: Content::Stubs };
         map.insert(stubs.start, vma);

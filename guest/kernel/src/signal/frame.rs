@@ -142,6 +142,7 @@ mod tests {
 
     #[test]
     fn registers_survive_the_frame() {
+        crate::testing::setup();
         let mut context = UserContext::default();
         context.regs.rax = 1;
         context.regs.rsp = 2;
