@@ -18,8 +18,8 @@ use crate::net::pair::{self, Ancillary, End, Sender};
 use crate::sync::{Mutex, Once, mutex};
 use crate::vfs::Events;
 
-/// The names of the abstract name space.
-static ABSTRACT: Mutex<Option<HashMap<Vec<u8>, Weak<Unix>>>> = mutex(None);
+/// The names of the abstract name space, which each type has for itself.
+static ABSTRACT: Mutex<Option<HashMap<(u32, Vec<u8>), Weak<Unix>>>> = mutex(None);
 
 /// An AF_UNIX socket.
 pub(crate) struct Unix {
@@ -154,7 +154,7 @@ impl Unix {
 
     /// connect(2).
     pub(crate) fn connect(self: &Arc<Self>, name: &UnixName) -> Result<(), Errno> {
-        let target = find(name)?;
+        let target = find(name, self.kind)?;
         if target.kind != self.kind {
             return Err(Errno::EPROTOTYPE);
         }
@@ -215,7 +215,7 @@ impl Unix {
             return self.stream.try_get().ok_or(Errno::ENOTCONN)?.write(from, ancillary);
         }
         let target = match to {
-            Some(name) if self.kind == sock::DGRAM => find(name)?,
+            Some(name) if self.kind == sock::DGRAM => find(name, self.kind)?,
             Some(_) => return Err(Errno::EISCONN),
             None => self.peer()?,
         };
@@ -414,18 +414,20 @@ impl Unix {
 fn claim(name: &[u8], socket: &Arc<Unix>) -> Result<(), Errno> {
     let mut names = ABSTRACT.lock();
     let names = names.get_or_insert_with(HashMap::new);
-    if names.get(name).is_some_and(|socket| socket.strong_count() > 0) {
+    let key = (socket.kind, name.to_vec());
+    if names.get(&key).is_some_and(|socket| socket.strong_count() > 0) {
         return Err(Errno::EADDRINUSE);
     }
-    names.insert(name.to_vec(), Arc::downgrade(socket));
+    names.insert(key, Arc::downgrade(socket));
     Ok(())
 }
 
 fn release(name: &[u8], socket: &Unix) {
+    let key = (socket.kind, name.to_vec());
     if let Some(names) = ABSTRACT.lock().as_mut()
-        && names.get(name).is_some_and(|holder| core::ptr::eq(holder.as_ptr(), socket))
+        && names.get(&key).is_some_and(|holder| core::ptr::eq(holder.as_ptr(), socket))
     {
-        names.remove(name);
+        names.remove(&key);
     }
 }
 
@@ -438,12 +440,13 @@ fn autobind(socket: &Arc<Unix>) -> Result<UnixName, Errno> {
         .ok_or(Errno::EADDRINUSE)
 }
 
-fn find(name: &UnixName) -> Result<Arc<Unix>, Errno> {
+/// The socket of a name and type.
+fn find(name: &UnixName, kind: u32) -> Result<Arc<Unix>, Errno> {
     match name {
         UnixName::Unnamed => Err(Errno::EINVAL),
         UnixName::Abstract(name) => {
             let names = ABSTRACT.lock();
-            let socket = names.as_ref().and_then(|names| names.get(name.as_slice()));
+            let socket = names.as_ref().and_then(|names| names.get(&(kind, name.clone())));
             socket.and_then(Weak::upgrade).ok_or(Errno::ECONNREFUSED)
         }
         UnixName::Path(path) => crate::vfs::find_socket(path)?.downcast().map_err(|_| Errno::ECONNREFUSED),
