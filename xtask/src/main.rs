@@ -1,2 +1,72 @@
-//! Placeholder until its first code lands.
-fn main() {}
+//! Chores of the project: `cargo xtask check` enforces what was decided, so that nobody has to remember it.
+
+mod abi;
+mod layers;
+mod licences;
+
+use std::process::{Command, ExitCode};
+
+/// A check that did not pass, in one or more lines.
+type Failure = String;
+
+fn main() -> ExitCode {
+    let task = std::env::args().nth(1).unwrap_or_default();
+    let result = match task.as_str() {
+        "check" => check(),
+        "abi" => abi::write_page(),
+        _ => Err("usage: cargo xtask check | abi".to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything, also after a failure: one run shows all that is to be mended.
+fn check() -> Result<(), Failure> {
+    let checks: [(&str, fn() -> Result<(), Failure>); 6] = [
+        ("format", || cargo(&["fmt", "--all", "--check"])),
+        ("layers", layers::check),
+        ("licences", licences::check),
+        ("coverage page", abi::check_page),
+        ("clippy (host)", clippy_host),
+        ("clippy (guest)", clippy_guest),
+    ];
+    let mut failed = Vec::new();
+    for (name, run) in checks {
+        eprintln!("check: {name}");
+        if let Err(why) = run() {
+            failed.push(format!("{name}: {why}"));
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
+}
+
+/// The lint `undocumented_unsafe_blocks` is in the workspace's list: a missing SAFETY comment fails here.
+fn clippy_host() -> Result<(), Failure> {
+    cargo(&["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn clippy_guest() -> Result<(), Failure> {
+    let packages = ["-p", "kernel", "-p", "platform-process", "-p", "unikernel-process"];
+    let target = ["--target", "x86_64-unknown-none", "--", "-D", "warnings"];
+    cargo(&[&["clippy", "--quiet"], &packages[..], &target[..]].concat())
+}
+
+fn cargo(args: &[&str]) -> Result<(), Failure> {
+    let status = Command::new("cargo").args(args).status().map_err(|e| format!("cannot run cargo: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`cargo {}` failed", args.join(" "))) }
+}
+
+/// `cargo metadata`, parsed.
+fn metadata() -> Result<serde_json::Value, Failure> {
+    let output = Command::new("cargo").args(["metadata", "--format-version", "1", "--locked"]).output();
+    let output = output.map_err(|e| format!("cannot run cargo: {e}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())
+}

@@ -1,2 +1,29 @@
-//! Placeholder until its first code lands.
-fn main() {}
+//! `coracle`: the command line. It turns flags into requests to the engine and prints what comes back; the work is the
+//! engine's.
+
+mod args;
+mod commands;
+mod output;
+mod signal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+
+fn main() -> ExitCode {
+    // Usage errors leave with 125 as Docker's do: 1 and 2 are the program's to use.
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        let code = if error.use_stderr() { 125 } else { 0 };
+        let _ = error.print();
+        std::process::exit(code)
+    });
+    match commands::execute(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("coracle: {}", engine::chain(&error));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

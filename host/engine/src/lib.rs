@@ -1,1 +1,97 @@
-//! Placeholder until its first code lands.
+//! From a request to a running instance, and everything that can be done with instances afterwards.
+//!
+//! There is no daemon. The state directory is the truth ([`Paths`]), each instance has one supervisor (a fork of the command
+//! that started it), and every command may be run while any other runs or dies.
+
+mod error;
+mod exec;
+mod instance;
+mod launch;
+mod lifecycle;
+mod logs;
+mod paths;
+mod request;
+mod rewrite;
+mod settings;
+mod supervisor;
+mod sys;
+mod system;
+
+use std::os::fd::AsFd;
+
+pub use error::{Error, chain};
+pub use exec::ExecRequest;
+pub use instance::{Health, Instance, Record, Status};
+pub use logs::Logs;
+pub use paths::Paths;
+use plan::ExitStatus;
+pub use request::RunRequest;
+pub use supervisor::{LogLine, Streams, Terminal};
+pub use system::{Capability, Finding, SystemInfo};
+
+pub(crate) use instance::Instances;
+
+/// The engine over one state directory.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    paths: Paths,
+    instances: Instances,
+}
+
+/// How `run` ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// The instance runs in the background; this is its id.
+    Detached(plan::InstanceId),
+    /// The program ended.
+    Exited(ExitStatus),
+}
+
+impl Engine {
+    /// Opens the state directory, making it on first use.
+    pub fn open(paths: Paths) -> Result<Self, Error> {
+        let instances = Instances::open(&paths)?;
+        Ok(Self { paths, instances })
+    }
+
+    /// Where things are.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// The image store.
+    pub fn images(&self) -> Result<image::Store, Error> {
+        Ok(image::Store::open(&self.paths.images())?)
+    }
+
+    /// Runs an image. In the background it returns once the program was started; in the foreground it passes the standard
+    /// streams, signals and the window size on, and returns when the program has ended.
+    ///
+    /// The calling process must have one thread: the instance's supervisor is forked from it.
+    pub fn run(&self, request: &RunRequest, detach: bool) -> Result<RunOutcome, Error> {
+        let plan = request.plan(self)?;
+        let instance = self.instances.create(&plan)?;
+        let mut client = supervisor::spawn(&self.paths, instance, request.interactive)?;
+        if detach {
+            client.started()?;
+            return Ok(RunOutcome::Detached(plan.id));
+        }
+        let streams = Streams { interactive: request.interactive, terminal: request.terminal };
+        client.relay(&streams).map(RunOutcome::Exited)
+    }
+
+    /// Every instance, oldest first.
+    pub fn list(&self) -> Vec<Instance> {
+        self.instances.list()
+    }
+
+    /// One instance, by name, id or the beginning of an id.
+    pub fn find(&self, what: &str) -> Result<Instance, Error> {
+        self.instances.find(what)
+    }
+
+    /// Whether standard input is a terminal.
+    pub fn stdin_is_terminal() -> bool {
+        rustix::termios::isatty(std::io::stdin().as_fd())
+    }
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Every benchmark, beside its peer in the same run. Ratios of medians are what counts: see docs/benchmarks.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PATH="$PWD/dist:$PATH:/usr/sbin:/sbin"
+export CORACLE_ROOT="${CORACLE_ROOT:-/var/lib/coracle-bench}"
+python3 bench/start.py "$@"
+coracle image pack --name redis /usr/bin/redis-server >/dev/null
+python3 bench/levels.py "$@"

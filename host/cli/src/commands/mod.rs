@@ -1,0 +1,57 @@
+//! One module for each group of commands.
+
+mod compare;
+mod exec;
+mod images;
+mod instances;
+mod run;
+mod system;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use engine::{Engine, Error, Paths};
+
+use crate::args::{Cli, Command};
+
+/// Carries the command out and gives the exit status.
+pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Error> {
+    if let Command::Completion(args) = &cli.command {
+        clap_complete::generate(args.shell, &mut Cli::command(), "coracle", &mut std::io::stdout());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let paths = match &cli.root {
+        Some(root) => Paths::below(&std::path::absolute(root).map_err(|e| Error::System("resolving --root", e))?),
+        None => Paths::system(),
+    };
+    let engine = Engine::open(paths)?;
+    match cli.command {
+        Command::Run(args) => run::run(&engine, *args),
+        Command::Ps(args) => instances::ps(&engine, &args),
+        Command::Logs(args) => instances::logs(&engine, &args),
+        Command::Inspect(names) => instances::inspect(&engine, &names),
+        Command::Stop(args) => instances::stop(&engine, &args),
+        Command::Kill(args) => instances::kill(&engine, &args),
+        Command::Rm(args) => instances::rm(&engine, &args),
+        Command::Wait(names) => instances::wait(&engine, &names),
+        Command::Exec(args) => exec::exec(&engine, args),
+        Command::Attach(args) => exec::attach(&engine, &args),
+        Command::Image(command) => images::image(&engine, command),
+        Command::Compare(args) => compare::compare(&engine, args),
+        Command::Kernel(command) => system::kernel(&engine, command),
+        Command::System(command) => system::system(&engine, command),
+        Command::Completion(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Does the same with each name. Goes on after an error, and leaves with 1 if there was one.
+fn each(names: &[String], mut action: impl FnMut(&str) -> Result<(), Error>) -> Result<ExitCode, Error> {
+    let mut failed = false;
+    for name in names {
+        if let Err(error) = action(name) {
+            eprintln!("coracle: {}", engine::chain(&error));
+            failed = true;
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

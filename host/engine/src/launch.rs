@@ -1,0 +1,192 @@
+//! From a plan to a running program: the one place that tells the isolation levels apart.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use network::{Lease, Network, TapOptions};
+use plan::{ExitStatus, Isolation, LaunchPlan, NetworkMode, Stdio};
+use rustix::event::{PollFd, PollFlags};
+
+use crate::{Error, Paths};
+
+/// A program that runs, at whatever level.
+pub(crate) enum Running {
+    Container(container::Running),
+    Unikernel(unikernel::Instance),
+    Microvm(Box<microvm::Vm>),
+}
+
+/// What a start gives.
+pub(crate) struct Launched {
+    pub(crate) running: Running,
+    pub(crate) network: Option<Network>,
+}
+
+/// Opens the network of a state directory.
+pub(crate) fn open_network(paths: &Paths) -> Result<Network, Error> {
+    Ok(Network::open(paths.run(), crate::settings::network()?)?)
+}
+
+/// Starts what the plan says. `record` is told the host process as soon as there is one; a container's program has not been
+/// executed by then.
+pub(crate) fn launch(
+    paths: &Paths,
+    plan: &LaunchPlan,
+    io: Stdio,
+    record: impl FnOnce(i32, Option<Ipv4Addr>) -> Result<(), Error>,
+) -> Result<Launched, Error> {
+    let connection = connect(paths, plan)?;
+    let etc = EtcFiles::write(plan, connection.as_ref().map(|c| &c.1))?;
+    let address = connection.as_ref().map(|c| c.1.address);
+    let running = match plan.isolation {
+        Isolation::Container => {
+            let created = container::create(plan, io, &etc.paths())?;
+            if let Some((network, lease)) = &connection {
+                network.connect_veth(lease, created.netns()?.as_fd())?;
+            }
+            record(created.pid(), address)?;
+            Running::Container(created.start()?)
+        }
+        Isolation::Unikernel => {
+            let tap = connection.as_ref().map(|c| unikernel_tap(c)).transpose()?;
+            let table = crate::rewrite::table(plan)?;
+            let instance = unikernel::start(plan, io, tap, &paths.unikernel(), &etc.texts(table))?;
+            record(instance.pid(), address)?;
+            Running::Unikernel(instance)
+        }
+        Isolation::Microvm => {
+            let kernel = microvm::kernel::locate(&paths.kernels())?;
+            let tap = connection.as_ref().map(|c| vm_tap(c)).transpose()?;
+            let vm = microvm::start(plan, io, tap, &kernel, &paths.agent())?;
+            record(vm.pid() as i32, address)?;
+            Running::Microvm(Box::new(vm))
+        }
+    };
+    Ok(Launched { running, network: connection.map(|c| c.0) })
+}
+
+fn connect(paths: &Paths, plan: &LaunchPlan) -> Result<Option<(Network, Lease)>, Error> {
+    if plan.network.mode == NetworkMode::None {
+        return Ok(None);
+    }
+    let network = open_network(paths)?;
+    let lease = network.lease(&plan.id, &plan.name)?;
+    network.publish(&lease, &plan.network.published)?;
+    Ok(Some((network, lease)))
+}
+
+/// Takes back all that a start made outside of the instance's directory. May be called at any time, and again.
+pub(crate) fn destroy(paths: &Paths, plan: &LaunchPlan) -> Result<(), Error> {
+    match plan.isolation {
+        Isolation::Container => container::destroy(&plan.id)?,
+        Isolation::Unikernel => unikernel::destroy(&plan.id)?,
+        Isolation::Microvm => microvm::destroy(&plan.id, &plan.state_dir)?,
+    }
+    if plan.network.mode == NetworkMode::Bridge {
+        open_network(paths)?.release(&plan.id)?;
+    }
+    Ok(())
+}
+
+impl Running {
+    /// What to poll for.
+    pub(crate) fn poll_fds(&self) -> Vec<PollFd<'_>> {
+        let ended = |pidfd| vec![PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
+        match self {
+            Self::Container(c) => ended(c.pidfd()),
+            Self::Unikernel(u) => ended(u.pidfd()),
+            Self::Microvm(vm) => vm.poll_fds(),
+        }
+    }
+
+    /// Does what is to be done after one of the descriptors became readable; the exit status once the program has ended.
+    pub(crate) fn handle_ready(&mut self) -> Result<Option<ExitStatus>, Error> {
+        Ok(match self {
+            Self::Container(c) => c.try_wait()?,
+            Self::Unikernel(u) => u.try_wait()?,
+            Self::Microvm(vm) => vm.handle_ready()?,
+        })
+    }
+
+    /// Sends a signal to the program.
+    pub(crate) fn signal(&mut self, signal: i32) -> Result<(), Error> {
+        match self {
+            Self::Container(c) => c.signal(signal)?,
+            Self::Unikernel(u) => u.signal(signal)?,
+            Self::Microvm(vm) => vm.signal(signal),
+        }
+        Ok(())
+    }
+
+    /// Tells a guest with a terminal of its own the new size.
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+        if let Self::Microvm(vm) = self {
+            vm.resize(columns, rows);
+        }
+    }
+}
+
+/// The files of `/etc` that describe the network, made for each instance.
+struct EtcFiles {
+    dir: PathBuf,
+    hosts: String,
+    resolv_conf: String,
+}
+
+impl EtcFiles {
+    fn write(plan: &LaunchPlan, lease: Option<&Lease>) -> Result<Self, Error> {
+        let (hosts, resolv_conf) = match lease {
+            Some(lease) => (network::etc_hosts(lease, &plan.hostname), network::resolv_conf(lease)),
+            None => (format!("127.0.0.1\tlocalhost {}\n::1\tlocalhost\n", plan.hostname), String::new()),
+        };
+        let files = Self { dir: plan.state_dir.clone(), hosts, resolv_conf };
+        if plan.isolation == Isolation::Container {
+            files.save("hosts", &files.hosts)?;
+            files.save("resolv.conf", &files.resolv_conf)?;
+            files.save("hostname", &format!("{}\n", plan.hostname))?;
+        }
+        Ok(files)
+    }
+
+    fn save(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.dir.join(name);
+        fs::write(&path, text).map_err(Error::file("writing", path))
+    }
+
+    fn paths(&self) -> container::EtcFiles {
+        let path = |name: &str| Some(Path::new(&self.dir).join(name));
+        container::EtcFiles { hosts: path("hosts"), resolv_conf: path("resolv.conf"), hostname: path("hostname") }
+    }
+
+    fn texts(&self, rewrite_table: Option<PathBuf>) -> unikernel::Extra {
+        unikernel::Extra { etc_hosts: self.hosts.clone(), resolv_conf: self.resolv_conf.clone(), rewrite_table }
+    }
+}
+
+fn unikernel_tap((network, lease): &(Network, Lease)) -> Result<unikernel::NetAttachment, Error> {
+    let tap = network.open_tap(lease, TapOptions { vnet_hdr: true, offload: true, nonblocking: true })?;
+    Ok(unikernel::NetAttachment {
+        tap,
+        address: lease.address,
+        prefix: lease.prefix,
+        gateway: lease.gateway,
+        mac: lease.mac,
+        dns: lease.dns.clone(),
+        mtu: lease.mtu,
+    })
+}
+
+fn vm_tap((network, lease): &(Network, Lease)) -> Result<microvm::NetAttachment, Error> {
+    let tap = network.open_tap(lease, TapOptions { vnet_hdr: true, offload: false, nonblocking: true })?;
+    Ok(microvm::NetAttachment {
+        tap,
+        address: lease.address,
+        prefix: lease.prefix,
+        gateway: lease.gateway,
+        mac: lease.mac,
+        dns: lease.dns.clone(),
+        mtu: lease.mtu,
+    })
+}

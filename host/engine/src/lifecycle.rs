@@ -1,0 +1,168 @@
+//! What can be done with an instance that exists: wait, signal, stop, attach, remove.
+
+use std::time::{Duration, Instant};
+
+use plan::ExitStatus;
+use rustix::process::Signal;
+
+use crate::instance::Health;
+use crate::supervisor::{Client, Frame};
+use crate::{Engine, Error, Instance, Streams, launch};
+
+impl Engine {
+    /// Waits until the instance has ended, and gives its exit status; one that nobody recorded counts as 255, as Docker's.
+    pub fn wait(&self, what: &str) -> Result<ExitStatus, Error> {
+        let instance = self.find(what)?;
+        self.wait_for(&instance)
+    }
+
+    fn wait_for(&self, instance: &Instance) -> Result<ExitStatus, Error> {
+        if let Ok(mut client) = Client::connect(instance.dir())
+            && client.send(&Frame::Wait).is_ok()
+            && let Ok(status) = client.exited()
+        {
+            return Ok(status);
+        }
+        loop {
+            match self.instances.load(&instance.plan.id) {
+                Ok(now) if now.health.is_alive() => std::thread::sleep(Duration::from_millis(50)),
+                Ok(now) => return Ok(now.record.exit.unwrap_or(ExitStatus::Exited(255))),
+                // It was removed at its end.
+                Err(Error::NoInstance(_)) => return Ok(ExitStatus::Exited(0)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Passes streams and signals between the command and a running instance until it ends.
+    pub fn attach(&self, what: &str, interactive: bool) -> Result<ExitStatus, Error> {
+        let instance = self.running(what)?;
+        let mut client = Client::connect(instance.dir())?;
+        client.send(&Frame::Wait)?;
+        client.request(&Frame::Attach)?;
+        client.relay(&Streams { interactive, terminal: instance.plan.process.terminal })
+    }
+
+    /// Sends a signal to the program.
+    pub fn kill(&self, what: &str, signal: i32) -> Result<(), Error> {
+        let instance = self.running(what)?;
+        self.signal(&instance, signal)
+    }
+
+    fn signal(&self, instance: &Instance, signal: i32) -> Result<(), Error> {
+        let number = u8::try_from(signal).map_err(|_| Error::Invalid(format!("{signal} is no signal")))?;
+        if let Ok(mut client) = Client::connect(instance.dir()) {
+            return client.request(&Frame::Signal(number));
+        }
+        // Without its supervisor the program is reached directly; inside a virtual machine only its end can be had.
+        let named = Signal::from_named_raw(signal).unwrap_or(Signal::KILL);
+        if let Some(process) = &instance.record.process {
+            process.signal(named);
+        }
+        Ok(())
+    }
+
+    /// Asks the program to end with `signal`, and ends it with SIGKILL if it has not within `grace`.
+    pub fn stop(&self, what: &str, signal: i32, grace: Duration) -> Result<(), Error> {
+        let instance = self.find(what)?;
+        if !instance.health.is_alive() {
+            return Ok(());
+        }
+        self.signal(&instance, signal)?;
+        if self.ends_within(&instance, grace)? {
+            return Ok(());
+        }
+        self.end(&instance)
+    }
+
+    /// SIGKILL, and waits for the end.
+    fn end(&self, instance: &Instance) -> Result<(), Error> {
+        let _ = self.signal(instance, libc::SIGKILL);
+        if !self.ends_within(instance, Duration::from_secs(10))?
+            && let Some(process) = &instance.record.process
+        {
+            process.signal(Signal::KILL);
+            self.ends_within(instance, Duration::from_secs(10))?;
+        }
+        Ok(())
+    }
+
+    fn ends_within(&self, instance: &Instance, time: Duration) -> Result<bool, Error> {
+        let deadline = Instant::now() + time;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match self.instances.load(&instance.plan.id) {
+                // The supervisor records the end after the clean-up, so whoever sees it may remove what is left.
+                Ok(now) if now.health.is_alive() || now.is_supervised() => {}
+                Ok(_) | Err(Error::NoInstance(_)) => return Ok(true),
+                Err(error) => return Err(error),
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+
+    /// Removes an instance; a running one only with `force`, which ends it first.
+    pub fn remove(&self, what: &str, force: bool) -> Result<(), Error> {
+        let instance = match self.find(what) {
+            Err(Error::Damaged { .. }) if force => return self.remove_damaged(what),
+            found => found?,
+        };
+        if instance.health.is_alive() {
+            if !force {
+                let hint = "stop it first, or use `coracle rm -f`";
+                let (name, state) = (instance.plan.name, instance.health.word());
+                return Err(Error::WrongState { name, state, hint });
+            }
+            self.end(&instance)?;
+        }
+        // A supervisor that was killed has cleaned nothing; one that was not has left nothing: then this does nothing.
+        launch::destroy(&self.paths, &instance.plan)?;
+        self.instances.remove(&instance.plan.id, Some(&instance.plan.name))
+    }
+
+    /// Nothing is known of it but its directory and its name: what carries its id elsewhere is found by `system check`.
+    fn remove_damaged(&self, what: &str) -> Result<(), Error> {
+        let id = self
+            .instances
+            .names()
+            .holder(what)
+            .or_else(|| self.instances.ids().into_iter().find(|id| id.as_str().starts_with(what)));
+        let id = id.ok_or_else(|| Error::NoInstance(what.to_owned()))?;
+        container::destroy(&id)?;
+        launch::open_network(&self.paths)?.release(&id)?;
+        self.instances.remove(&id, None)?;
+        self.instances.names().all().into_iter().filter(|(_, h)| h.as_ref() == Some(&id)).for_each(|(name, _)| {
+            self.instances.names().forget(&name);
+        });
+        Ok(())
+    }
+
+    pub(crate) fn running(&self, what: &str) -> Result<Instance, Error> {
+        let instance = self.find(what)?;
+        if matches!(instance.health, Health::Running | Health::Unsupervised) {
+            return Ok(instance);
+        }
+        let hint = "`coracle ps` lists those that run";
+        Err(Error::WrongState { name: instance.plan.name, state: instance.health.word(), hint })
+    }
+}
+
+impl Engine {
+    /// Removes an image, unless an instance was made from it.
+    pub fn remove_image(&self, name: &str) -> Result<(), Error> {
+        let store = self.images()?;
+        let reference = name.parse()?;
+        let digest = store.resolve(&reference).map(|image| image.digest.to_string()).unwrap_or_default();
+        // One of several names of an image may go while instances run from it; its files stay.
+        let names = store.list()?.iter().filter(|image| image.digest.to_string() == digest).count();
+        if let Some(user) = self.list().into_iter().find(|i| names <= 1 && i.plan.image_digest == digest) {
+            return Err(Error::ImageInUse { image: name.to_owned(), instance: user.plan.name });
+        }
+        store.remove(&reference)?;
+        Ok(())
+    }
+}

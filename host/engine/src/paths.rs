@@ -1,0 +1,76 @@
+use std::path::{Path, PathBuf};
+
+/// Where the engine keeps what it knows.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    root: PathBuf,
+    run: PathBuf,
+    libexec: PathBuf,
+}
+
+impl Paths {
+    /// The system's directories: `/var/lib/coracle` for what outlives a reboot, `/run/coracle` for what does not.
+    pub fn system() -> Self {
+        Self { root: "/var/lib/coracle".into(), run: "/run/coracle".into(), libexec: default_libexec() }
+    }
+
+    /// Everything below one directory (`--root`): separate engines for tests and users do not see each other.
+    pub fn below(root: &Path) -> Self {
+        Self { root: root.to_owned(), run: root.join("run"), libexec: default_libexec() }
+    }
+
+    /// The image store.
+    pub fn images(&self) -> PathBuf {
+        self.root.join("images")
+    }
+
+    /// One directory per instance.
+    pub fn instances(&self) -> PathBuf {
+        self.root.join("instances")
+    }
+
+    /// One file per instance name, holding the id.
+    pub fn names(&self) -> PathBuf {
+        self.root.join("names")
+    }
+
+    /// Guest kernels of microVMs.
+    pub fn kernels(&self) -> PathBuf {
+        self.root.join("kernels")
+    }
+
+    /// What does not outlive a reboot.
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// The root of all that outlives a reboot.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The unikernel's program.
+    pub fn unikernel(&self) -> PathBuf {
+        self.libexec.join("coracle-unikernel")
+    }
+
+    /// The program that measures what a system call costs.
+    pub fn probe(&self) -> PathBuf {
+        self.libexec.join("coracle-probe")
+    }
+
+    /// The microVM's agent.
+    pub fn agent(&self) -> PathBuf {
+        self.libexec.join("coracle-agent")
+    }
+}
+
+/// Guest programs lie beside `coracle`, or in `../libexec/coracle` of where it is installed; `CORACLE_LIBEXEC` overrides both.
+fn default_libexec() -> PathBuf {
+    if let Some(dir) = std::env::var_os("CORACLE_LIBEXEC") {
+        return dir.into();
+    }
+    let own = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)).unwrap_or_default();
+    let installed = own.join("../libexec/coracle");
+    if installed.join("coracle-unikernel").exists() { installed } else { own }
+}

@@ -1,0 +1,22 @@
+//! One small process per instance: it starts the program, keeps its output, answers commands, and cleans up at the end.
+//!
+//! It is forked by the command that starts the instance and speaks with it, and with later commands, in [`frame`]s over
+//! Unix stream sockets. There is no daemon: when it dies, the instance goes on, and the next command sees that.
+
+mod channel;
+mod client;
+mod event_loop;
+mod frame;
+mod log;
+mod output;
+mod relay;
+mod serve;
+
+pub(crate) use client::Client;
+pub use client::{Streams, Terminal};
+pub(crate) use frame::Frame;
+pub use log::LogLine;
+pub(crate) use log::LogReader;
+pub(crate) use output::open_streams;
+pub(crate) use relay::Relay;
+pub(crate) use serve::spawn;

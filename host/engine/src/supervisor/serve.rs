@@ -1,0 +1,109 @@
+use std::os::fd::OwnedFd;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::setsid;
+
+use super::channel::Channel;
+use super::client::Client;
+use super::event_loop::Supervisor;
+use super::frame::Frame;
+use super::output::open_streams;
+use crate::error::chain;
+use crate::instance::{Instance, Lock, ProcessId, Status};
+use crate::launch::{self, Launched};
+use crate::sys::{self, Fork};
+use crate::{Error, Instances, Paths};
+
+/// Forks the instance's supervisor and gives the connection to it.
+pub(crate) fn spawn(paths: &Paths, instance: Instance, interactive: bool) -> Result<Client, Error> {
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
+            .map_err(|e| Error::System("making a socket pair", e.into()))?;
+    match sys::fork().map_err(|e| Error::System("starting the supervisor", e))? {
+        Fork::Parent(pid) => Ok(Client::of_child(ours, pid)),
+        Fork::Child => {
+            drop(ours);
+            supervise(paths, instance, interactive, theirs);
+            // Nothing of the command that was forked may run on in the supervisor: no destructors, no buffers of its streams.
+            sys::exit_now(0)
+        }
+    }
+}
+
+/// The supervisor's life.
+fn supervise(paths: &Paths, mut instance: Instance, interactive: bool, caller: OwnedFd) {
+    let mut caller = Channel::new(caller);
+    match start(paths, &mut instance, interactive) {
+        Ok(started) => {
+            let _ = caller.send(&Frame::Started);
+            let mut supervisor = Supervisor::new(paths, instance, started, caller);
+            supervisor.run();
+        }
+        Err(error) => {
+            fail(paths, instance, &error);
+            let _ = caller.send(&Frame::Failed(error.exit_code(), chain(&error)));
+            drop(linger(caller));
+        }
+    }
+}
+
+/// A caller with a full socket gets what is queued before the supervisor goes; one that does not read is not waited for long.
+fn linger(mut channel: Channel) -> Channel {
+    for _ in 0..50 {
+        if channel.backlog() == 0 || channel.flush().is_err() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    channel
+}
+
+/// What [`Supervisor`] needs of a started program.
+pub(super) struct Started {
+    pub(super) launched: Launched,
+    pub(super) output: super::output::Output,
+    pub(super) lock: Lock,
+}
+
+fn start(paths: &Paths, instance: &mut Instance, interactive: bool) -> Result<Started, Error> {
+    detach();
+    let lock = Lock::try_take(&instance.lock_path())?.ok_or(Error::SupervisorLost)?;
+    instance.record.supervisor = ProcessId::of(std::process::id() as i32);
+    let (stdio, output) = open_streams(instance.plan.process.terminal, interactive)?;
+    let plan = instance.plan.clone();
+    let launched = launch::launch(paths, &plan, stdio, |pid, address| {
+        instance.record.process = ProcessId::of(pid);
+        instance.record.address = address;
+        instance.save()
+    })?;
+    instance.record.status = Status::Running;
+    instance.record.started = Some(std::time::SystemTime::now());
+    instance.save()?;
+    Ok(Started { launched, output, lock })
+}
+
+/// Leaves the caller's session, so that a hang-up or Ctrl-C meant for the caller does not end the instance.
+fn detach() {
+    let _ = setsid();
+    let _ = rustix::process::chdir("/");
+    for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGPIPE, libc::SIGQUIT] {
+        sys::ignore(signal);
+    }
+    sys::unblock_all();
+    sys::release_streams();
+}
+
+/// A start that failed leaves an instance that says why, or nothing if it was to be removed at its end.
+fn fail(paths: &Paths, mut instance: Instance, error: &Error) {
+    let _ = launch::destroy(paths, &instance.plan);
+    instance.record.status = Status::Exited;
+    instance.record.finished = Some(std::time::SystemTime::now());
+    instance.record.exit = Some(plan::ExitStatus::Exited(error.exit_code()));
+    instance.record.error = Some(chain(error));
+    let _ = instance.save();
+    if instance.plan.auto_remove
+        && let Ok(instances) = Instances::open(paths)
+    {
+        let _ = instances.remove(&instance.plan.id, Some(&instance.plan.name));
+    }
+}
