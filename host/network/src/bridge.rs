@@ -16,10 +16,23 @@ use crate::{Config, Error, Subnet, used};
 /// What the kernel keeps of an alias: `IFALIASZ` is 256; the subnet and a terminating zero need their share.
 const LONGEST_DIRECTORY: usize = 200;
 
-/// Finds the bridge or makes it, and returns its subnet.
+/// The largest packet without a default route to go by: Ethernet's.
+const DEFAULT_MTU: u32 = 1500;
+/// What every IPv4 host must take (RFC 791), and what a bridge can have.
+const SMALLEST_MTU: u32 = 576;
+const LARGEST_MTU: u32 = 65535;
+
+/// What a lease takes over from the bridge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bridge {
+    pub(crate) subnet: Subnet,
+    pub(crate) mtu: u32,
+}
+
+/// Finds the bridge or makes it.
 ///
 /// The store must be locked.
-pub(crate) fn ensure(config: &Config, store: &Store, socket: &Socket, table: &Table<'_>) -> Result<Subnet, Error> {
+pub(crate) fn ensure(config: &Config, store: &Store, socket: &Socket, table: &Table<'_>) -> Result<Bridge, Error> {
     let found = link::by_name(socket, &config.bridge)?;
     let owner = found.as_ref().and_then(|link| parse_alias(&link.alias));
     match (&found, owner) {
@@ -29,7 +42,7 @@ pub(crate) fn ensure(config: &Config, store: &Store, socket: &Socket, table: &Ta
             if !table.exists().map_err(Error::nftables)? {
                 table.create(subnet, &store.leases()?).map_err(Error::nftables)?;
             }
-            return Ok(subnet);
+            return Ok(Bridge { subnet, mtu: link.mtu });
         }
         (Some(link), _) if link.kind != "bridge" => {
             return Err(Error::ForeignBridge { bridge: config.bridge.clone() });
@@ -64,17 +77,18 @@ fn set_up(
     socket: &Socket,
     found: Option<Link>,
     table: &Table<'_>,
-) -> Result<Subnet, Error> {
+) -> Result<Bridge, Error> {
     let leases = store.leases()?;
     let held = leases.first().and_then(|lease| Subnet::containing(lease.address, lease.prefix));
     let used = used_subnets(socket, found.as_ref().map(|link| link.index))?;
     let subnet = choose(config, held, &used)?;
     let alias = alias(subnet, store.directory())?;
+    let mtu = choose_mtu(config, socket)?;
     if found.is_some() {
         // Whatever state it is in. Ports of running instances, if any, are put back below.
         link::delete(socket, &config.bridge)?;
     }
-    link::create_bridge(socket, &config.bridge, mac_of(subnet.gateway()), config.mtu)?;
+    link::create_bridge(socket, &config.bridge, mac_of(subnet.gateway()), mtu)?;
     let missing = || Error::ForeignBridge { bridge: config.bridge.clone() };
     let index = link::by_name(socket, &config.bridge)?.ok_or_else(missing)?.index;
     set_sysctl(&format!("net/ipv4/conf/{}/route_localnet", config.bridge))?;
@@ -85,11 +99,23 @@ fn set_up(
         link::attach(socket, lease, index)?;
     }
     link::finish_bridge(socket, index, subnet, &alias)?;
-    Ok(subnet)
+    Ok(Bridge { subnet, mtu })
+}
+
+fn choose_mtu(config: &Config, socket: &Socket) -> Result<u32, Error> {
+    if let Some(mtu) = config.mtu {
+        return Ok(mtu);
+    }
+    let Some(uplink) = used::default_interface(socket)? else { return Ok(DEFAULT_MTU) };
+    let mtu = link::all(socket)?.iter().find(|link| link.index == uplink).map(|link| link.mtu);
+    Ok(mtu.unwrap_or(DEFAULT_MTU).clamp(SMALLEST_MTU, LARGEST_MTU))
 }
 
 fn choose(config: &Config, held: Option<Subnet>, used: &[Subnet]) -> Result<Subnet, Error> {
     if let Some(subnet) = config.subnet {
+        if let Some(held) = held.filter(|held| *held != subnet) {
+            return Err(Error::SubnetChange { subnet, held });
+        }
         if !(8..=30).contains(&subnet.prefix()) {
             return Err(Error::SubnetSize(subnet));
         }
@@ -154,7 +180,8 @@ mod tests {
         let used = ["10.0.0.0/8".parse().unwrap()];
         assert!(matches!(choose(&config("10.1.0.0/16"), None, &used), Err(Error::SubnetInUse { .. })));
         assert!(matches!(choose(&config("10.1.0.0/31"), None, &[]), Err(Error::SubnetSize(_))));
-        let held = Some("192.168.9.0/24".parse().unwrap());
+        let held: Option<Subnet> = "192.168.9.0/24".parse().ok();
+        assert!(matches!(choose(&config("10.1.0.0/16"), held, &[]), Err(Error::SubnetChange { .. })));
         assert_eq!(choose(&Config::default(), held, &used).ok(), held, "existing leases keep their subnet");
     }
 }

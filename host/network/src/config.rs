@@ -7,12 +7,13 @@ pub struct Config {
     pub bridge: String,
     /// The instances' subnet; `None` takes the first private range that no route of the host overlaps.
     pub subnet: Option<Subnet>,
-    /// The largest packet in bytes, on the bridge and inside.
-    pub mtu: u32,
+    /// The largest packet in bytes, on the bridge and inside; `None` takes that of the interface with the host's default route, and
+    /// 1500 without one. It is settled when the bridge is made.
+    pub mtu: Option<u32>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { bridge: "coracle0".to_owned(), subnet: None, mtu: 1500 }
+        Self { bridge: "coracle0".to_owned(), subnet: None, mtu: None }
     }
 }

@@ -77,6 +77,14 @@ pub enum Error {
         /// What the host uses.
         used: Subnet,
     },
+    /// Instances have addresses of another subnet.
+    #[error("the subnet cannot become {subnet} while instances have addresses of {held}; remove them first")]
+    SubnetChange {
+        /// The configured subnet.
+        subnet: Subnet,
+        /// The subnet of the leases.
+        held: Subnet,
+    },
     /// The subnet has no room for an instance or is not for hosts.
     #[error("the subnet {0} is too small for instances; choose one with a prefix of 8 to 30 bits")]
     SubnetSize(Subnet),

@@ -72,6 +72,8 @@ pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: String,
     pub(crate) up: bool,
+    /// The largest packet in bytes.
+    pub(crate) mtu: u32,
     /// The index of the bridge that it is a port of.
     pub(crate) master: Option<u32>,
     /// The kind: `bridge`, `veth`, `tun`, …
@@ -271,6 +273,7 @@ fn parse_link(message: &Message) -> Option<Link> {
         index: u32_ne(&header[4..8])?,
         name: String::new(),
         up: u32_ne(&header[8..12])? & IFF_UP != 0,
+        mtu: 0,
         master: None,
         kind: String::new(),
         alias: String::new(),
@@ -278,6 +281,7 @@ fn parse_link(message: &Message) -> Option<Link> {
     for attribute in Attributes(attributes) {
         match attribute.kind {
             IFLA_IFNAME => link.name = text(attribute.payload)?.to_owned(),
+            IFLA_MTU => link.mtu = u32_ne(attribute.payload)?,
             IFLA_MASTER => link.master = u32_ne(attribute.payload),
             IFLA_IFALIAS => link.alias = text(attribute.payload).unwrap_or_default().to_owned(),
             IFLA_LINKINFO => {

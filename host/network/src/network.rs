@@ -6,6 +6,7 @@ use plan::{InstanceId, PortMapping, Protocol};
 use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::bridge::Bridge;
 use crate::netlink::{NetlinkError, Socket};
 use crate::nft::{Element, LateClosedSockets, Table};
 use crate::store::{Locked, Store};
@@ -36,7 +37,7 @@ impl Network {
     /// An instance that has a lease already gets the same one.
     pub fn lease(&self, id: &InstanceId, name: &str) -> Result<Lease, Error> {
         let locked = self.store.lock()?;
-        let subnet = bridge::ensure(&self.config, &self.store, &Socket::route()?, &self.table()?)?;
+        let Bridge { subnet, mtu } = bridge::ensure(&self.config, &self.store, &Socket::route()?, &self.table()?)?;
         if let Some(lease) = self.store.read(id)? {
             return Ok(lease);
         }
@@ -50,7 +51,7 @@ impl Network {
             mac: lease::mac_of(address),
             interface: id.interface_name(),
             dns: vec![subnet.gateway().into()],
-            mtu: self.config.mtu,
+            mtu,
             published: Vec::new(),
         };
         locked.write(&lease)?;

@@ -11,6 +11,7 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
+const RTA_PRIORITY: u16 = 6;
 /// Kinds of routes that stand for addresses in use; the others are broadcast, unreachable and the like.
 const RTN_UNICAST: u8 = 1;
 const RTN_LOCAL: u8 = 2;
@@ -29,6 +30,20 @@ pub(crate) fn subnets(socket: &Socket, ignored: Option<u32>) -> Result<Vec<Subne
     let mut used: Vec<Subnet> = routes.iter().filter_map(|message| parse_route(message, ignored)).collect();
     used.extend(addresses.iter().filter_map(|message| parse_address(message, ignored)));
     Ok(used)
+}
+
+/// The index of the interface with the default route of the lowest metric.
+pub(crate) fn default_interface(socket: &Socket) -> Result<Option<u32>, NetlinkError> {
+    let mut family = [0; 12];
+    family[0] = AF_INET;
+    let routes = socket.dump("list the routes", RTM_GETROUTE, &family, |_| ())?;
+    let default = routes.iter().filter_map(|message| {
+        let (header, attributes) = message.payload.split_first_chunk::<12>()?;
+        let is_default = header[0] == AF_INET && header[1] == 0 && header[7] == RTN_UNICAST;
+        let metric = find(attributes, RTA_PRIORITY).and_then(u32_ne).unwrap_or(0);
+        is_default.then_some((metric, find(attributes, RTA_OIF).and_then(u32_ne)?))
+    });
+    Ok(default.min().map(|(_, interface)| interface))
 }
 
 fn parse_route(message: &Message, ignored: Option<u32>) -> Option<Subnet> {

@@ -318,8 +318,21 @@ fn routes_of_the_host_are_avoided() {
     let _neighbour = host.neighbour();
     host.sh("ip route add 10.88.4.0/24 via 192.0.2.2; ip link add d0 type bridge; ip addr add 10.89.0.1/24 dev d0");
     host.run(|| assert_eq!(host.network().lease(&id(1), "a").unwrap().address, Ipv4Addr::new(10, 90, 0, 2)));
-    let taken = Config { bridge: "other0".to_owned(), subnet: Some("192.0.2.0/25".parse().unwrap()), mtu: 1500 };
+    let taken = Config { bridge: "other0".to_owned(), subnet: Some("192.0.2.0/25".parse().unwrap()), mtu: None };
+    host.run(|| host.network().release(&id(1)).unwrap());
     host.run(|| assert!(matches!(host.network_with(taken).lease(&id(2), "b"), Err(Error::SubnetInUse { .. }))));
+}
+
+#[test]
+fn packets_are_as_large_as_the_default_route_takes() {
+    let host = Host::new();
+    host.sh("ip link add w0 type bridge; ip link set w0 up mtu 1400; ip addr add 198.51.100.2/24 dev w0; ip route add default via 198.51.100.1");
+    let network = host.network();
+    let a = start(&host, &network, 1, "a");
+    assert_eq!(a.lease.mtu, 1400);
+    assert!(a.namespace.sh("ip -o link show eth0").contains("mtu 1400"));
+    let other = Config { subnet: Some("10.200.0.0/16".parse().unwrap()), ..Config::default() };
+    host.run(|| assert!(matches!(host.network_with(other).lease(&id(2), "b"), Err(Error::SubnetChange { .. }))));
 }
 
 #[test]
