@@ -17,13 +17,12 @@ use crate::vfs::erofs::Image;
 use crate::vfs::mount::{self, Mount};
 use crate::vfs::path::{How, walk};
 use crate::vfs::tree::{self, Node, Tree};
-use crate::vfs::{DescriptorTable, File, Inode, Kind, NewNode, OpenFile, dev};
+use crate::vfs::{DescriptorTable, File, Inode, Kind, NewNode, OpenFile, dev, proc, sys};
 
 /// Device numbers of the file systems.
 const ROOT_DEVICE: u64 = 0x10;
 const DEV_DEVICE: u64 = 0x11;
 const SHM_DEVICE: u64 = 0x12;
-const SYS_DEVICE: u64 = 0x13;
 
 const DIRECTORY: NewNode<'static> =
     NewNode { kind: Kind::Directory, mode: 0o755, uid: 0, gid: 0, rdev: 0, target: b"" };
@@ -59,6 +58,10 @@ pub(crate) fn init(info: &BootInfo<'_>) -> Result<(), Errno> {
     let dev = make_dev()?;
     let shm = dev.clone().lookup(b"shm")?;
     add(&mut mounts, "/dev", directory_at(&root, "dev")?, dev, ["tmpfs", "tmpfs", "rw,nosuid,mode=755"]);
+    let proc_options = "rw,nosuid,nodev,noexec,relatime";
+    add(&mut mounts, "/proc", directory_at(&root, "proc")?, proc::root(), ["proc", "proc", proc_options]);
+    let sys_options = "ro,nosuid,nodev,noexec,relatime";
+    add(&mut mounts, "/sys", directory_at(&root, "sys")?, sys::root(info)?, ["sysfs", "sysfs", sys_options]);
     let shm_tree: &'static Tree = Box::leak(Box::new(Tree::empty(SHM_DEVICE)));
     add(&mut mounts, "/dev/shm", shm, shm_tree.root()?, ["shm", "tmpfs", "rw,nosuid,nodev,noexec"]);
     mount::set(mounts);

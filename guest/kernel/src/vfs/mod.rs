@@ -7,6 +7,7 @@ mod boot;
 mod calls;
 mod console;
 mod context;
+mod cpu;
 mod description;
 mod dev;
 mod epoll;
@@ -21,8 +22,10 @@ mod mount;
 mod path;
 mod pipe;
 mod poll;
+mod proc;
 mod ring;
 mod signalfd;
+mod sys;
 mod table;
 mod timerfd;
 mod tree;
@@ -42,7 +45,7 @@ pub(crate) use inode::{
     Attributes, Changes, DirEntry, FsStats, Inode, Kind, Magic, NewNode, Place, RenameMode, Timestamp,
 };
 pub(crate) use mapping::{FileMapping, mapping_of};
-pub(crate) use table::DescriptorTable;
+pub(crate) use table::{DescriptorTable, NR_OPEN};
 
 use crate::mem::{Sink, Source};
 use crate::task::{Resource, current, try_current};

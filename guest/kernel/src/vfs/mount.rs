@@ -53,6 +53,12 @@ fn covered_by(top: &Arc<dyn Inode>) -> Option<&'static Arc<dyn Inode>> {
     MOUNTS.try_get()?.iter().rev().find(|mount| same(&mount.root, top))?.covered.as_ref()
 }
 
+/// The top of the mount with this device number.
+pub(super) fn top_of(device: u64) -> Option<Arc<dyn Inode>> {
+    let is_it = |mount: &&Mount| mount.root.attributes().is_ok_and(|a| a.dev == device);
+    MOUNTS.try_get()?.iter().find(is_it).map(|mount| mount.root.clone())
+}
+
 /// Whether something is mounted here, or this is the top of a mount: such an entry can be neither removed nor renamed.
 pub(super) fn is_busy(inode: &Arc<dyn Inode>) -> bool {
     let busy = |mount: &Mount| same(&mount.root, inode) || mount.covered.as_ref().is_some_and(|c| same(c, inode));

@@ -14,7 +14,7 @@ pub(crate) fn set_limit(bytes: u64) {
 }
 
 /// Bytes in use and the limit.
-pub(super) fn usage() -> (u64, u64) {
+pub(crate) fn usage() -> (u64, u64) {
     (USED.load(Ordering::Relaxed), LIMIT.load(Ordering::Relaxed))
 }
 

@@ -27,7 +27,7 @@ use crate::sync::{Mutex, mutex};
 use crate::vfs::erofs::{Image, Nid};
 use crate::vfs::{FsStats, NewNode};
 
-pub(crate) use budget::set_limit;
+pub(crate) use budget::{set_limit, usage};
 pub(crate) use node::Node;
 
 /// How the table of inodes of the image refers to one.
@@ -71,6 +71,12 @@ impl Tree {
     pub(crate) fn empty(device: u64) -> Self {
         const TMPFS: u64 = 0x0102_1994;
         Self::build(None, device, false, TMPFS, 1)
+    }
+
+    /// An empty tree that only the kernel fills, for /sys.
+    pub(crate) fn read_only(device: u64) -> Self {
+        const SYSFS: u64 = 0x6265_6572;
+        Self::build(None, device, true, SYSFS, 1)
     }
 
     fn build(image: Option<Image<'static>>, device: u64, read_only: bool, magic: u64, next_ino: u64) -> Self {

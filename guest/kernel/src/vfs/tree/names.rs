@@ -34,6 +34,11 @@ impl Node {
         self.tree.from_image(nid, Some(self), name)
     }
 
+    /// The entry of that name, for the kernel's own needs.
+    pub(crate) fn child(self: &Arc<Self>, name: &[u8]) -> Result<Arc<Self>, Errno> {
+        self.find(name)
+    }
+
     fn in_image(&self, name: &[u8]) -> Result<bool, Errno> {
         let lower = directory(&mut self.state())?.lower;
         match (lower, &self.tree.image) {
