@@ -62,10 +62,25 @@ pub(crate) fn restrict_v1(group: &Directory) -> Result<(), Error> {
     CONTAINER_DEFAULT.iter().try_for_each(|rule| group.write("devices.allow", &rule.to_line()))
 }
 
-/// An eBPF program, which goes away with the group.
+/// The group that keeps the filter loaded between instances, beside theirs. Its name changes with the list above.
+const KEEPER: &str = "device-filter-1";
+
+/// Attaches the eBPF filter, which goes away with the group.
+///
+/// The kernel needs 0.3 ms to verify and translate a program, and a moment to attach a known one: so the first instance
+/// leaves it attached to a group of its own, without processes, where the next ones find it.
 pub(crate) fn restrict_v2(group: &Directory) -> Result<(), Error> {
-    bpf::attach(group.as_fd(), &bpf::program(&CONTAINER_DEFAULT))
-        .map_err(|source| Error::DeviceFilter { path: group.path().to_owned(), source })
+    let error = |source| Error::DeviceFilter { path: group.path().to_owned(), source };
+    let keeper = Directory::create(group.path().with_file_name(KEEPER))?.0;
+    let program = match bpf::attached(keeper.as_fd()) {
+        Ok(Some(program)) => program,
+        _ => {
+            let program = bpf::load(&bpf::program(&CONTAINER_DEFAULT)).map_err(error)?;
+            bpf::attach(keeper.as_fd(), program.as_fd()).map_err(error)?;
+            program
+        }
+    };
+    bpf::attach(group.as_fd(), program.as_fd()).map_err(error)
 }
 
 impl Rule {

@@ -1,3 +1,4 @@
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::{Controller, Error};
@@ -29,7 +30,7 @@ impl Layout {
     /// # Errors
     /// [`Error::Mounts`] without /proc, [`Error::NoHierarchy`] if nothing is mounted.
     pub fn detect() -> Result<Self, Error> {
-        let table = std::fs::read("/proc/self/mountinfo").map_err(Error::Mounts)?;
+        let table = read_table().map_err(Error::Mounts)?;
         let layout = Self::parse(&table);
         if layout == Self::default() { Err(Error::NoHierarchy) } else { Ok(layout) }
     }
@@ -95,6 +96,13 @@ impl Layout {
         }
         roots
     }
+}
+
+/// Reads the mount table in large pieces: the kernel makes its text anew for each small one.
+fn read_table() -> std::io::Result<Vec<u8>> {
+    let mut table = Vec::with_capacity(16 * 1024);
+    std::fs::File::open("/proc/self/mountinfo")?.take(1 << 20).read_to_end(&mut table)?;
+    Ok(table)
 }
 
 /// The parts of a line that matter here.

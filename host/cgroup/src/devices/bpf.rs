@@ -111,13 +111,37 @@ struct AttachAttr {
     flags: u32,
 }
 
+/// The beginning of `union bpf_attr` for `BPF_PROG_QUERY`.
+#[repr(C)]
+struct QueryAttr {
+    target: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    ids: u64,
+    count: u32,
+    padding: u32,
+}
+
+const _: () = assert!(size_of::<QueryAttr>() == 32);
+
+/// The beginning of `union bpf_attr` for `BPF_PROG_GET_FD_BY_ID`.
+#[repr(C)]
+struct ByIdAttr {
+    id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
+
 const PROG_LOAD: u32 = 5;
 const PROG_ATTACH: u32 = 8;
+const PROG_GET_FD_BY_ID: u32 = 13;
+const PROG_QUERY: u32 = 16;
 const PROGRAM_TYPE_CGROUP_DEVICE: u32 = 15;
 const ATTACH_TYPE_CGROUP_DEVICE: u32 = 6;
 
-/// Loads the program and attaches it to a group; it lives as long as the group.
-pub(super) fn attach(group: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
+/// Verifies and translates a program; it lives as long as the descriptor or a group that it is attached to.
+pub(super) fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
     let attr = LoadAttr {
         program_type: PROGRAM_TYPE_CGROUP_DEVICE,
         instruction_count: program.len() as u32,
@@ -127,21 +151,48 @@ pub(super) fn attach(group: BorrowedFd<'_>, program: &[Instruction]) -> io::Resu
         expected_attach_type: ATTACH_TYPE_CGROUP_DEVICE,
         ..LoadAttr::default()
     };
-    let fd = bpf(PROG_LOAD, &attr)?;
-    // SAFETY: the kernel has just returned this new descriptor; nobody else owns it.
-    let loaded = unsafe { OwnedFd::from_raw_fd(fd) };
+    bpf(PROG_LOAD, attr).map(own)
+}
+
+/// Attaches a program to a group.
+pub(super) fn attach(group: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     let attr = AttachAttr {
         target: group.as_raw_fd() as u32,
-        program: loaded.as_raw_fd() as u32,
+        program: program.as_raw_fd() as u32,
         attach_type: ATTACH_TYPE_CGROUP_DEVICE,
         flags: 0,
     };
-    bpf(PROG_ATTACH, &attr).map(drop)
+    bpf(PROG_ATTACH, attr).map(drop)
 }
 
-fn bpf<T>(command: u32, attr: &T) -> io::Result<i32> {
-    // SAFETY: the attributes have the size that is passed; what they point to is alive in the caller's frame.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attr, size_of::<T>()) };
+/// Opens the program that is attached to a group; `None` if there is none.
+pub(super) fn attached(group: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    let mut id = 0u32;
+    let attr = QueryAttr {
+        target: group.as_raw_fd() as u32,
+        attach_type: ATTACH_TYPE_CGROUP_DEVICE,
+        query_flags: 0,
+        attach_flags: 0,
+        ids: (&raw mut id) as u64,
+        count: 1,
+        padding: 0,
+    };
+    bpf(PROG_QUERY, attr)?;
+    if id == 0 {
+        return Ok(None);
+    }
+    bpf(PROG_GET_FD_BY_ID, ByIdAttr { id, next_id: 0, open_flags: 0 }).map(own).map(Some)
+}
+
+fn own(fd: i32) -> OwnedFd {
+    // SAFETY: the callers pass what bpf(2) has just returned as a new descriptor; nobody else owns it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn bpf<T>(command: u32, mut attr: T) -> io::Result<i32> {
+    // SAFETY: the attributes have the size that is passed and may be written to; what they point to is alive in the caller's
+    // frame.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut attr, size_of::<T>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
 }
 

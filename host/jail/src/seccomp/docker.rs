@@ -56,9 +56,9 @@ const CONDITIONAL: [Rule<'static>; 4] = [
     },
 ];
 
-/// Calls newer than the C library's list: cachestat, map_shadow_stack, futex_wake, futex_wait, futex_requeue, mseal, setxattrat,
+/// Calls newer than the C library's list (of one target at least): io_pgetevents, cachestat, map_shadow_stack, futex_wake, futex_wait, futex_requeue, mseal, setxattrat,
 /// getxattrat, listxattrat, removexattrat, file_getattr, file_setattr.
-const ALLOWED_NEWER: &[u32] = &[451, 453, 454, 455, 456, 462, 463, 464, 465, 466, 468, 469];
+const ALLOWED_NEWER: &[u32] = &[333, 451, 453, 454, 455, 456, 462, 463, 464, 465, 466, 468, 469];
 
 /// Allowed whatever the arguments.
 #[rustfmt::skip]
@@ -79,7 +79,7 @@ const ALLOWED: &[c::c_long] = &[
     c::SYS_getppid, c::SYS_getpriority, c::SYS_getrandom, c::SYS_getresgid, c::SYS_getresuid, c::SYS_getrlimit,
     c::SYS_getrusage, c::SYS_getsid, c::SYS_getsockname, c::SYS_getsockopt, c::SYS_gettid, c::SYS_gettimeofday,
     c::SYS_getuid, c::SYS_getxattr, c::SYS_inotify_add_watch, c::SYS_inotify_init, c::SYS_inotify_init1,
-    c::SYS_inotify_rm_watch, c::SYS_io_cancel, c::SYS_io_destroy, c::SYS_io_getevents, c::SYS_io_pgetevents,
+    c::SYS_inotify_rm_watch, c::SYS_io_cancel, c::SYS_io_destroy, c::SYS_io_getevents,
     c::SYS_io_setup, c::SYS_io_submit, c::SYS_ioctl, c::SYS_ioprio_get, c::SYS_ioprio_set, c::SYS_kill,
     c::SYS_landlock_add_rule, c::SYS_landlock_create_ruleset, c::SYS_landlock_restrict_self, c::SYS_lchown,
     c::SYS_lgetxattr, c::SYS_link, c::SYS_linkat, c::SYS_listen, c::SYS_listxattr, c::SYS_llistxattr,
