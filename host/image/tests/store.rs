@@ -79,7 +79,7 @@ fn a_name_that_moves_on_leaves_the_old_image_for_its_instances() {
 fn shared_blobs_stay() {
     let (_dir, store) = new_store();
     let shared = layer(&[File::Data("shared", b"x")]);
-    let archive = archive_of(&[shared.clone()]);
+    let archive = archive_of(std::slice::from_ref(&shared));
     load(&store, archive.as_slice(), &LoadOptions::default(), &mut silent()).unwrap();
     let both = archive_of(&[shared, layer(&[File::Data("more", b"y")])]);
     let options = LoadOptions { name: Some(reference("both")), ..LoadOptions::default() };
@@ -116,7 +116,7 @@ fn damage_is_found_and_what_can_be_is_repaired() {
     let layer = image.layers[0].digest;
     std::fs::write(blob(layer.hex()), "wrong").unwrap();
     let problem = Problem::CorruptBlob { image: image.digest, blob: layer };
-    assert_eq!(store.check().unwrap(), [problem.clone()]);
+    assert_eq!(store.check().unwrap(), std::slice::from_ref(&problem));
     assert!(matches!(store.fix(&problem), Err(FixError::Lost(_))));
 
     std::fs::write(blob(image.config_digest.hex()), "{}").unwrap();

@@ -7,6 +7,7 @@
 
 mod directory;
 mod layout;
+mod path;
 mod reader;
 mod writer;
 mod xattr;
@@ -15,3 +16,6 @@ pub use layout::FileKind;
 pub use reader::{DirEntry, ErofsError, Inode, Nid, ReadAt, Reader};
 pub use writer::WriteError;
 pub(crate) use writer::{DataWriter, Segment};
+
+#[cfg(test)]
+mod tests;

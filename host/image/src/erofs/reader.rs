@@ -7,11 +7,6 @@ use std::path::Path;
 use super::layout::*;
 use super::{directory, xattr};
 
-/// The kernel's bound on symbolic links in one path (`MAXSYMLINKS`).
-const MAX_SYMLINKS: usize = 40;
-/// Deeper trees are taken for malformed: a directory that contains itself.
-const MAX_DEPTH: usize = 1024;
-
 /// Bytes that can be read at any offset.
 pub trait ReadAt {
     /// Fills the buffer from that offset on; an early end is an error of kind `UnexpectedEof`.
@@ -328,7 +323,7 @@ impl<S: ReadAt> Reader<S> {
         Ok(())
     }
 
-    fn child(&self, directory: &Inode, name: &[u8]) -> Result<Option<Nid>, ErofsError> {
+    pub(super) fn child(&self, directory: &Inode, name: &[u8]) -> Result<Option<Nid>, ErofsError> {
         let mut found = None;
         self.scan(directory, |entry, nid| {
             if entry == name {
@@ -348,83 +343,10 @@ impl<S: ReadAt> Reader<S> {
         xattr::decode(&body).ok_or(malformed)
     }
 
-    /// Finds a path from the root, through symbolic links, the last component's too. Links never lead outside.
-    pub fn lookup(&self, path: impl AsRef<[u8]>) -> Result<Inode, ErofsError> {
-        self.resolve(path.as_ref(), true)
-    }
-
-    /// Finds a path as [`Reader::lookup`] does, but does not follow a symbolic link as the last component.
-    pub fn lookup_no_follow(&self, path: impl AsRef<[u8]>) -> Result<Inode, ErofsError> {
-        self.resolve(path.as_ref(), false)
-    }
-
-    fn resolve(&self, path: &[u8], follow_last: bool) -> Result<Inode, ErofsError> {
-        let shown = || String::from_utf8_lossy(path).into_owned();
-        let mut pending: Vec<Vec<u8>> = components(path);
-        let mut above = Vec::new();
-        let mut current = self.inode(self.root)?;
-        let mut followed = 0;
-        while let Some(name) = pending.pop() {
-            if current.kind != FileKind::Directory {
-                return Err(ErofsError::NotADirectory(shown()));
-            }
-            if name == b".." {
-                current = above.pop().unwrap_or(current);
-                continue;
-            }
-            let nid = self.child(&current, &name)?.ok_or_else(|| ErofsError::NotFound(shown()))?;
-            let next = self.inode(nid)?;
-            if next.kind != FileKind::Symlink || (pending.is_empty() && !follow_last) {
-                above.push(std::mem::replace(&mut current, next));
-                continue;
-            }
-            followed += 1;
-            if followed > MAX_SYMLINKS {
-                return Err(ErofsError::SymlinkLoop(shown()));
-            }
-            let target = self.read_link(&next)?;
-            if target.starts_with(b"/") {
-                above.clear();
-                current = self.inode(self.root)?;
-            }
-            pending.extend(components(&target));
-        }
-        Ok(current)
-    }
-
-    /// Visits every file below the root, parents first, with its absolute path. The visitor's error ends the walk.
-    pub fn walk<E: From<ErofsError>>(&self, mut visit: impl FnMut(&[u8], &Inode) -> Result<(), E>) -> Result<(), E> {
-        let mut pending = vec![(b"/".to_vec(), self.root, 0)];
-        // A damaged directory may name its own parents: no more visits than the image's bytes can describe.
-        let mut left = self.inodes.saturating_mul(2).saturating_add(1024);
-        while let Some((path, nid, depth)) = pending.pop() {
-            let inode = self.inode(nid)?;
-            visit(&path, &inode)?;
-            if inode.kind != FileKind::Directory {
-                continue;
-            }
-            let entries = self.read_dir(&inode)?;
-            left = left.saturating_sub(entries.len() as u64);
-            if left == 0 || depth > MAX_DEPTH {
-                return Err(ErofsError::Malformed { nid: nid.0, what: "directory tree" }.into());
-            }
-            let prefix = if depth == 0 { &b""[..] } else { &path };
-            pending.extend(
-                entries.into_iter().rev().map(|entry| ([prefix, b"/", &entry.name].concat(), entry.nid, depth + 1)),
-            );
-        }
-        Ok(())
-    }
-
     fn read(&self, nid: Nid, buffer: &mut [u8], offset: u64, what: &'static str) -> Result<(), ErofsError> {
         self.source.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => ErofsError::Malformed { nid: nid.0, what },
             _ => ErofsError::Io(error),
         })
     }
-}
-
-/// A path's components in reverse, as a stack to pop from.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    path.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).rev().map(<[u8]>::to_vec).collect()
 }

@@ -44,6 +44,17 @@ struct Object {
     loader: Option<usize>,
 }
 
+/// A library that was found.
+#[derive(Debug)]
+struct Found {
+    directory: Directory,
+    /// Its name there.
+    file: String,
+    elf: Elf,
+    /// Whether the cache or a default directory had it, and not a path of the file that needs it.
+    by_system: bool,
+}
+
 /// What is known of the host's libraries.
 #[derive(Debug, Default)]
 pub(crate) struct Libraries {
@@ -105,14 +116,14 @@ impl Libraries {
             if loaded.contains(&name) || (rules != Rules::Glibc && is_musl_itself(&name)) {
                 continue;
             }
-            let Some((directory, file, elf, by_rule)) = self.find(&objects, user, &name, &rules)? else {
+            let Some(Found { directory, file, elf, by_system }) = self.find(&objects, user, &name, &rules)? else {
                 missing.push(MissingLibrary { name: name.clone(), needed_by: objects[user].path.clone() });
                 loaded.insert(name);
                 continue;
             };
             let (host, guest) = (directory.host.join(&file), directory.guest.join(&file));
             add_library(files, &host, &guest)?;
-            if by_rule && rules == Rules::Glibc {
+            if by_system && rules == Rules::Glibc {
                 self.cached.extend(guest.to_str().map(|path| (name.clone(), path.to_owned())));
             }
             loaded.extend(elf.soname.clone());
@@ -124,15 +135,8 @@ impl Libraries {
         Ok(missing)
     }
 
-    /// Finds one library: its directory, its file name there, its contents, and whether the system's places had it.
-    #[expect(clippy::type_complexity, reason = "used once, by the caller above")]
-    fn find(
-        &self,
-        objects: &[Object],
-        user: usize,
-        name: &str,
-        rules: &Rules,
-    ) -> Result<Option<(Directory, String, Elf, bool)>, PackError> {
+    /// Finds one library.
+    fn find(&self, objects: &[Object], user: usize, name: &str, rules: &Rules) -> Result<Option<Found>, PackError> {
         let object = &objects[user];
         if name.contains('/') {
             // A path: not searched for.
@@ -141,19 +145,20 @@ impl Libraries {
                 if let Some(elf) = read_elf(&directory.host)? {
                     let up = |path: &Path| path.parent().unwrap_or(Path::new("/")).to_owned();
                     let parents = Directory { host: up(&directory.host), guest: up(&directory.guest) };
-                    return Ok(Some((parents, file, elf, false)));
+                    return Ok(Some(Found { directory: parents, file, elf, by_system: false }));
                 }
             }
             return Ok(None);
         }
         for directory in own_directories(objects, user) {
             if let Some(elf) = read_elf(&directory.host.join(name))? {
-                return Ok(Some((directory, name.to_owned(), elf, false)));
+                return Ok(Some(Found { directory, file: name.to_owned(), elf, by_system: false }));
             }
         }
         for directory in self.system_directories(object, name, rules) {
             if let Some(elf) = read_elf(&directory.join(name))? {
-                return Ok(Some((Directory::same(directory), name.to_owned(), elf, true)));
+                let directory = Directory::same(directory);
+                return Ok(Some(Found { directory, file: name.to_owned(), elf, by_system: true }));
             }
         }
         Ok(None)
@@ -269,7 +274,7 @@ mod tests {
     fn tokens_are_expanded_on_both_sides() {
         let at = origin("/build/bin", "/app/bin");
         assert_eq!(expand("$ORIGIN/../lib", &at), [origin("/build/bin/../lib", "/app/bin/../lib")]);
-        assert_eq!(expand("${ORIGIN}", &at), [at.clone()]);
+        assert_eq!(expand("${ORIGIN}", &at), std::slice::from_ref(&at));
         assert_eq!(expand("/opt/$LIB", &at).len(), 2);
         assert_eq!(expand("/opt/$PLATFORM", &at), [Directory::same("/opt/x86_64")]);
         assert!(expand("lib", &at).is_empty());

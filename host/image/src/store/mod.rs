@@ -159,6 +159,3 @@ impl Store {
 
 /// Bound on `index.json`: some hundred thousand images.
 const INDEX_LIMIT: u64 = 64 << 20;
-
-#[cfg(test)]
-mod tests;
