@@ -36,7 +36,7 @@ pub(super) fn mount(root: &OwnedFd, io: &Stdio, terminal: bool) -> io::Result<Ow
     let pts_options = [(c"mode", c"0620"), (c"ptmxmode", c"0666"), (c"gid", c"5")];
     let pts_attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     mounts::attach_at(mounts::new(c"devpts", &pts_options, pts_attributes)?, &dev, c"pts")?;
-    mounts::attach_at(mounts::new(c"tmpfs", &[(c"mode", c"1777"), (c"size", c"64m")], HARMLESS)?, &dev, c"shm")?;
+    mounts::attach_at(mounts::new(c"tmpfs", &[(c"size", c"64m")], HARMLESS)?, &dev, c"shm")?;
     mounts::attach_at(mounts::new(c"mqueue", &[], HARMLESS)?, &dev, c"mqueue")?;
     if terminal {
         bind_console(&dev, io)?;

@@ -137,3 +137,44 @@ pub(super) fn pivot(root: &OwnedFd, read_only: bool) -> io::Result<()> {
     mount::unmount(c".", UnmountFlags::DETACH)?;
     if read_only { MountAttr::RDONLY.add(root.as_fd(), false) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use rustix::thread::UnshareFlags;
+
+    use super::*;
+
+    /// Both ways of stacking, each in a thread with mounts of its own.
+    #[test]
+    fn old_and_new_kernels_get_the_same_root() {
+        for by_path in [false, true] {
+            std::thread::spawn(move || stack_and_look(by_path)).join().unwrap();
+        }
+    }
+
+    fn stack_and_look(by_path: bool) {
+        jail::unshare(UnshareFlags::FS | UnshareFlags::NEWNS).unwrap();
+        MountAttr::make_all_private().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let scratch = directory.path().join("scratch");
+        std::fs::create_dir(&scratch).unwrap();
+        let lower = mounts::new(c"tmpfs", &[], MountAttrFlags::empty()).unwrap();
+        rustix::fs::mkdirat(&lower, "from-the-image", Mode::from_raw_mode(0o755)).unwrap();
+        let layers = disk_layers(directory.path()).unwrap();
+        let root = if by_path {
+            overlay_by_path(&lower, &layers, true, &scratch).unwrap()
+        } else {
+            overlay_by_descriptor(&lower, &layers, true).unwrap()
+        };
+        rustix::fs::mkdirat(&root, "from-inside", Mode::from_raw_mode(0o755)).unwrap();
+        let listing = rustix::fs::openat(&root, ".", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let names = rustix::fs::Dir::read_from(listing).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, [".", "..", "from-inside", "from-the-image"], "by path: {by_path}");
+        assert!(File::open(directory.path().join("upper/from-inside")).is_ok());
+        rustix::process::chdir("/").unwrap();
+    }
+}

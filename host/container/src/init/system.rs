@@ -55,10 +55,12 @@ pub(super) fn protect(proc: &OwnedFd, sys: &OwnedFd, dev: &OwnedFd) -> io::Resul
     READ_ONLY_IN_PROC.iter().try_for_each(|name| write_protect(proc, name))
 }
 
-/// Mounts to cover a path with; each is used once, and kept if the path does not exist.
+/// Mounts to cover a path with.
 struct Covers<'a> {
     dev: &'a OwnedFd,
+    /// A copy of /dev/null that is attached nowhere yet.
     file: Option<OwnedFd>,
+    /// The empty file system where it was attached last.
     directory: Option<OwnedFd>,
 }
 
@@ -79,15 +81,14 @@ impl Covers<'_> {
             }
             Err(error) => return Err(error.into()),
         }
-        let directory = match self.directory.take() {
-            Some(directory) => directory,
-            None => mounts::new(
-                c"tmpfs",
-                &[(c"size", c"0"), (c"nr_inodes", c"1")],
-                HARMLESS.union(MountAttrFlags::MOUNT_ATTR_RDONLY),
-            )?,
+        let directory = match &self.directory {
+            // Another place for the same empty file system.
+            Some(directory) => clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH)?,
+            None => mounts::new(c"tmpfs", &[], HARMLESS.union(MountAttrFlags::MOUNT_ATTR_RDONLY))?,
         };
-        Ok(mounts::attach_at(&directory, parent, name)?)
+        mounts::attach_at(&directory, parent, name)?;
+        self.directory = Some(directory);
+        Ok(())
     }
 }
 
