@@ -15,7 +15,7 @@ const DIRECTORY: &str = "/modules";
 const INDEX: &str = "/modules/index";
 
 /// Needed by every VM.
-pub(crate) const BASE: &[&str] = &["virtio_mmio", "virtio_console", "virtio_blk", "erofs", "overlay"];
+pub(crate) const BASE: &[&str] = &["virtio_mmio", "virtio_console", "virtio_blk", "erofs", "overlay", "virtio_balloon"];
 
 /// Needed for a network interface.
 pub(crate) const NETWORK: &[&str] = &["virtio_net"];

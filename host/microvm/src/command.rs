@@ -11,8 +11,9 @@ use crate::size::Size;
 /// The emulator's program, searched in `PATH`.
 pub(crate) const QEMU: &str = "qemu-system-x86_64";
 
-/// The translator's cache in MiB. QEMU's own default is a gigabyte; a server's hot code fits in a few megabytes.
-const TRANSLATION_CACHE: u32 = 64;
+/// The translator's cache in MiB. QEMU's own default is a gigabyte, of which 50 MiB are in use when a
+/// guest has started; with this limit starting takes 2% more CPU time, and a server's hot code fits in a few megabytes.
+const TRANSLATION_CACHE: u32 = 32;
 
 /// What a virtual machine consists of. Descriptors are numbers in QEMU's process.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,8 @@ impl VmConfig {
         line.pair("-initrd", &format!("/proc/self/fd/{}", self.initrd));
         line.pair("-append", &self.kernel_arguments());
         line.add("-global virtio-mmio.force-legacy=false");
+        // Memory that the guest frees returns to the host, in blocks of 2 MiB.
+        line.add("-device virtio-balloon-device,free-page-reporting=on");
         self.add_console_and_agent(&mut line);
         self.add_image(&mut line);
         self.add_network(&mut line);
@@ -83,7 +86,8 @@ impl VmConfig {
             HypervisorKind::Tcg => {
                 // The translator does not speculate: the mitigations would only cost time.
                 let (khz, jiffy_loops) = (self.tsc_khz, self.tsc_khz * 4);
-                let clock = format!("tsc_early_khz={khz} lpj={jiffy_loops} no_timer_check");
+                // A thread that loses its CPU looks like a bad clock to the watchdog, which would fall back to jiffies.
+                let clock = format!("tsc_early_khz={khz} tsc=reliable lpj={jiffy_loops} no_timer_check");
                 format!("{common} {clock} mitigations=off")
             }
         }
@@ -159,7 +163,7 @@ mod tests {
     #[test]
     fn only_what_is_asked_for_is_there() {
         let line = config().arguments().join(" ");
-        assert!(line.contains("tsc_early_khz=2600000 lpj=10400000 no_timer_check"));
+        assert!(line.contains("tsc_early_khz=2600000 tsc=reliable lpj=10400000 no_timer_check"));
         assert!(!line.contains("netdev") && !line.contains("vhost-user") && !line.contains("memory-backend"));
         let mac = MacAddress([2, 0, 0, 0, 0, 1]);
         let line = VmConfig { network: Some((10, mac)), volumes: Some(11), ..config() }.arguments().join(" ");

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,8 +57,24 @@ fn find() -> (HypervisorKind, String) {
     }
     match probe::instruction_time() {
         Err(error) => (HypervisorKind::Tcg, format!("/dev/kvm does not work ({error}); {EMULATION}")),
-        Ok(time) => judge(time, EMULATION),
+        Ok(time) => match judge(time, EMULATION) {
+            (HypervisorKind::Kvm, _) if !qemu_may_use(device) => {
+                let cure = "QEMU runs without privileges; allow it with: chmod 666 /dev/kvm";
+                (HypervisorKind::Tcg, format!("/dev/kvm is root's alone, and {cure}; {EMULATION}"))
+            }
+            found => found,
+        },
     }
+}
+
+fn qemu_may_use(device: &Path) -> bool {
+    let metadata = std::fs::metadata(device);
+    !rustix::process::geteuid().is_root() || metadata.is_ok_and(|found| is_shared(found.mode()))
+}
+
+/// The group, which QEMU joins, or everybody may read and write it.
+const fn is_shared(mode: u32) -> bool {
+    mode & 0o060 == 0o060 || mode & 0o006 == 0o006
 }
 
 fn judge(time: Duration, emulation: &str) -> (HypervisorKind, String) {
@@ -78,6 +95,12 @@ mod tests {
     fn speed_decides() {
         assert_eq!(judge(Duration::from_nanos(1), "").0, HypervisorKind::Kvm);
         assert_eq!(judge(Duration::from_nanos(650), "").0, HypervisorKind::Tcg);
+    }
+
+    #[test]
+    fn the_device_must_be_open_to_an_unprivileged_process() {
+        assert!(is_shared(0o660) && is_shared(0o666) && is_shared(0o606));
+        assert!(!is_shared(0o600) && !is_shared(0o640));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use microvm::{Error, Vm};
 use plan::{ExitStatus, Stdio};
@@ -157,4 +159,42 @@ fn what_cannot_be_done_is_refused_before_anything_starts() {
     broken.plan.rootfs.erofs = fixture.agent.clone();
     let error = run(fixture, &broken, b"").unwrap_err();
     assert!(matches!(&error, Error::Setup(text) if text.contains("erofs")), "{error}");
+}
+
+#[test]
+fn a_killed_supervisor_takes_its_vm_along() {
+    const CHILD: &str = "CORACLE_TEST_SUPERVISOR";
+    let Some(fixture) = fixture() else { return };
+    if std::env::var_os(CHILD).is_some() {
+        let mut case = case(fixture, &["sleep", "1000"]);
+        case.plan.volumes = vec!["/tmp:/data".parse().unwrap()];
+        let (io, _ends) = pipes();
+        let vm = microvm::start(&case.plan, io, None, &fixture.kernel, &fixture.agent).unwrap();
+        println!("\nvm {} {} {}", vm.pid(), case.plan.id, case.state.keep().display());
+        std::thread::sleep(Duration::from_secs(100));
+        return;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_killed_supervisor_takes_its_vm_along", "--nocapture"]).env(CHILD, "1");
+    let mut supervisor = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(supervisor.stdout.take().unwrap()).lines();
+    let line = lines.find_map(|line| line.unwrap().strip_prefix("vm ").map(str::to_owned)).unwrap();
+    let [pid, id, state] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let (id, state): (plan::InstanceId, _) = (id.parse().unwrap(), std::path::PathBuf::from(state));
+    assert!(processes_of(&id).len() >= 2, "QEMU and virtiofsd");
+    supervisor.kill().unwrap();
+    supervisor.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !processes_of(&id).is_empty() || std::path::Path::new("/proc").join(pid).exists() {
+        assert!(Instant::now() < deadline, "still there: {:?}", processes_of(&id));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    microvm::destroy(&id, &state).unwrap();
+    assert!(!cgroup::list().unwrap().contains(&id));
+    assert_eq!(std::fs::read_dir(&state).unwrap().count(), 0);
+    std::fs::remove_dir(&state).unwrap();
+}
+
+fn processes_of(id: &plan::InstanceId) -> Vec<i32> {
+    cgroup::Cgroup::open(id).unwrap().processes()
 }

@@ -17,8 +17,8 @@ pub use install::{fetch, install_deb};
 pub use modinfo::dependencies;
 
 /// Modules that the agent may ask for. What these depend on comes along.
-pub(crate) const MODULES: [&str; 7] =
-    ["virtio_mmio", "virtio_console", "virtio_blk", "virtio_net", "erofs", "overlay", "virtiofs"];
+pub(crate) const MODULES: [&str; 8] =
+    ["virtio_mmio", "virtio_console", "virtio_blk", "virtio_balloon", "virtio_net", "erofs", "overlay", "virtiofs"];
 
 /// An installed guest kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]

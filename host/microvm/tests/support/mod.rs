@@ -49,8 +49,11 @@ fn target_dir() -> PathBuf {
     exe.ancestors().nth(4).unwrap().to_owned()
 }
 
-/// Another package's program: cargo does not build it for this one's tests.
+/// Another package's program: cargo does not build it for this one's tests. `CORACLE_AGENT` names one that exists.
 fn build_agent(target: &Path) -> Result<PathBuf, String> {
+    if let Some(agent) = std::env::var_os("CORACLE_AGENT") {
+        return Ok(agent.into());
+    }
     let home = target.join("microvm-test");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest/agent/Cargo.toml");
@@ -84,10 +87,16 @@ fn pack_image(target: &Path) -> Result<PathBuf, String> {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(root.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let image = target.join(format!("microvm-test-{}.erofs", std::process::id()));
-    let output = Command::new("mkfs.erofs").arg(&image).arg(&root).output();
+    let made = scratch.path().join("image");
+    let output = Command::new("mkfs.erofs").arg(&made).arg(&root).output();
     let output = output.map_err(|_| "no mkfs.erofs; install erofs-utils".to_owned())?;
-    if output.status.success() { Ok(image) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    // Test programs run one after another or at once: the last one wins, and an open image stays as it was.
+    let image = target.join("microvm-test.erofs");
+    fs::rename(&made, &image).map_err(|error| error.to_string())?;
+    Ok(image)
 }
 
 /// A plan and its state directory.
