@@ -90,14 +90,14 @@ fn first_process(context: &Context<'_>) -> Result<Infallible, Failure> {
     cgroups::mount(&sys, context.cgroup).at(Stage::Cgroups)?;
     binds::etc_files(&root, context.etc)?;
     binds::volumes(&root, &plan.volumes)?;
-    rootfs::pivot(&root, plan.rootfs.read_only).at(Stage::Pivot)?;
+    let devices = context.cgroup.devices_restricted();
+    rootfs::pivot(&root, plan.rootfs.read_only, devices).at(Stage::Pivot)?;
     system::protect(&proc, &sys, &dev).at(Stage::ProtectedPaths)?;
     rustix::system::sethostname(plan.hostname.as_bytes()).about(Stage::Hostname, &plan.hostname)?;
     loopback::up().at(Stage::Loopback)?;
     wait(context.socket)?;
     jail::unshare(UnshareFlags::NEWCGROUP).at(Stage::CgroupNamespace)?;
-    let nodes = context.cgroup.devices_restricted();
-    become_program(&plan.process, context.io, &context.prepared.exec, &context.prepared.filter, nodes, context.socket)
+    become_program(&plan.process, context.io, &context.prepared.exec, &context.prepared.filter, devices, context.socket)
 }
 
 fn further_process(joined: &Joined<'_>) -> Result<Infallible, Failure> {

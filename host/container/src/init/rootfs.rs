@@ -131,11 +131,15 @@ fn finish(context: OwnedFd, volatile: bool) -> rustix::io::Result<OwnedFd> {
 
 /// Makes the root the only file system of this namespace. The host's root ends up on top of the new one for a moment
 /// (see the notes of pivot_root(2)), so no place for it is needed in the image.
-pub(super) fn pivot(root: &OwnedFd, read_only: bool) -> io::Result<()> {
+pub(super) fn pivot(root: &OwnedFd, read_only: bool, devices: bool) -> io::Result<()> {
     rustix::process::fchdir(root)?;
     rustix::process::pivot_root(c".", c".")?;
     mount::unmount(c".", UnmountFlags::DETACH)?;
-    if read_only { MountAttr::RDONLY.add(root.as_fd(), false) } else { Ok(()) }
+    let mut attributes = MountAttr::empty();
+    attributes.set(MountAttr::RDONLY, read_only);
+    // Where nothing else restricts which devices are opened, those of the image stay closed.
+    attributes.set(MountAttr::NODEV, !devices);
+    if attributes.is_empty() { Ok(()) } else { attributes.add(root.as_fd(), false) }
 }
 
 #[cfg(test)]
