@@ -112,6 +112,14 @@ pub enum Error {
     /// An image could not be packed.
     #[error(transparent)]
     Pack(#[from] image::PackError),
+    /// The programs of an image could not be read.
+    #[error("image '{image}' cannot be prepared for the unikernel level; `coracle system check` looks at the store")]
+    Analysis {
+        /// The image.
+        image: String,
+        /// What is wrong with its file system.
+        source: image::ErofsError,
+    },
     /// An image could not be loaded.
     #[error(transparent)]
     Load(#[from] image::LoadError),

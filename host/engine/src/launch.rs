@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use network::{Lease, Network, TapOptions};
@@ -14,7 +14,8 @@ use crate::{Error, Paths};
 /// A program that runs, at whatever level.
 pub(crate) enum Running {
     Container(container::Running),
-    Unikernel(unikernel::Instance),
+    /// With a copy of the TAP: the kernel takes some 16 ms to close the last one, which the instance's end shall not wait for.
+    Unikernel(unikernel::Instance, #[allow(dead_code)] Option<OwnedFd>),
     Microvm(Box<microvm::Vm>),
 }
 
@@ -51,10 +52,11 @@ pub(crate) fn launch(
         }
         Isolation::Unikernel => {
             let tap = connection.as_ref().map(|c| unikernel_tap(c)).transpose()?;
-            let table = crate::rewrite::table(plan)?;
+            let table = crate::rewrite::table(paths, plan)?;
+            let keep = tap.as_ref().and_then(|tap| tap.tap.try_clone().ok());
             let instance = unikernel::start(plan, io, tap, &paths.unikernel(), &etc.texts(table))?;
             record(instance.pid(), address)?;
-            Running::Unikernel(instance)
+            Running::Unikernel(instance, keep)
         }
         Isolation::Microvm => {
             let kernel = microvm::kernel::locate(&paths.kernels())?;
@@ -79,13 +81,27 @@ fn connect(paths: &Paths, plan: &LaunchPlan) -> Result<Option<(Network, Lease)>,
 
 /// Takes back all that a start made outside of the instance's directory. May be called at any time, and again.
 pub(crate) fn destroy(paths: &Paths, plan: &LaunchPlan) -> Result<(), Error> {
+    destroy_processes(plan)?;
+    if plan.network.mode == NetworkMode::Bridge {
+        open_network(paths)?.release(&plan.id)?;
+    }
+    Ok(())
+}
+
+/// [`destroy`] for an instance whose program has ended: its interface vanishes with it, in the kernel's own time.
+pub(crate) fn destroy_ended(network: Option<&Network>, plan: &LaunchPlan) -> Result<(), Error> {
+    destroy_processes(plan)?;
+    match network {
+        Some(network) => Ok(network.release_after_exit(&plan.id)?),
+        None => Ok(()),
+    }
+}
+
+fn destroy_processes(plan: &LaunchPlan) -> Result<(), Error> {
     match plan.isolation {
         Isolation::Container => container::destroy(&plan.id)?,
         Isolation::Unikernel => unikernel::destroy(&plan.id)?,
         Isolation::Microvm => microvm::destroy(&plan.id, &plan.state_dir)?,
-    }
-    if plan.network.mode == NetworkMode::Bridge {
-        open_network(paths)?.release(&plan.id)?;
     }
     Ok(())
 }
@@ -96,7 +112,7 @@ impl Running {
         let ended = |pidfd| vec![PollFd::from_borrowed_fd(pidfd, PollFlags::IN)];
         match self {
             Self::Container(c) => ended(c.pidfd()),
-            Self::Unikernel(u) => ended(u.pidfd()),
+            Self::Unikernel(u, _) => ended(u.pidfd()),
             Self::Microvm(vm) => vm.poll_fds(),
         }
     }
@@ -105,7 +121,7 @@ impl Running {
     pub(crate) fn handle_ready(&mut self) -> Result<Option<ExitStatus>, Error> {
         Ok(match self {
             Self::Container(c) => c.try_wait()?,
-            Self::Unikernel(u) => u.try_wait()?,
+            Self::Unikernel(u, _) => u.try_wait()?,
             Self::Microvm(vm) => vm.handle_ready()?,
         })
     }
@@ -114,7 +130,7 @@ impl Running {
     pub(crate) fn signal(&mut self, signal: i32) -> Result<(), Error> {
         match self {
             Self::Container(c) => c.signal(signal)?,
-            Self::Unikernel(u) => u.signal(signal)?,
+            Self::Unikernel(u, _) => u.signal(signal)?,
             Self::Microvm(vm) => vm.signal(signal),
         }
         Ok(())
@@ -160,8 +176,12 @@ impl EtcFiles {
         container::EtcFiles { hosts: path("hosts"), resolv_conf: path("resolv.conf"), hostname: path("hostname") }
     }
 
-    fn texts(&self, rewrite_table: Option<PathBuf>) -> unikernel::Extra {
-        unikernel::Extra { etc_hosts: self.hosts.clone(), resolv_conf: self.resolv_conf.clone(), rewrite_table }
+    fn texts(&self, rewrite_table: PathBuf) -> unikernel::Extra {
+        unikernel::Extra {
+            etc_hosts: self.hosts.clone(),
+            resolv_conf: self.resolv_conf.clone(),
+            rewrite_table: Some(rewrite_table),
+        }
     }
 }
 

@@ -163,6 +163,9 @@ impl Engine {
             return Err(Error::ImageInUse { image: name.to_owned(), instance: user.plan.name });
         }
         store.remove(&reference)?;
+        if names <= 1 {
+            crate::rewrite::forget(&self.paths, &digest);
+        }
         Ok(())
     }
 }

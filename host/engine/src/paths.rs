@@ -34,6 +34,11 @@ impl Paths {
         self.root.join("names")
     }
 
+    /// One table of system call instructions per image that ran as a unikernel.
+    pub fn sites(&self) -> PathBuf {
+        self.root.join("sites")
+    }
+
     /// Guest kernels of microVMs.
     pub fn kernels(&self) -> PathBuf {
         self.root.join("kernels")

@@ -136,6 +136,13 @@ impl Engine {
         let orphans = if fix { network.fix(&live)? } else { network.check(&live)? };
         findings.extend(orphans.iter().map(|o| Finding { kind: "network", what: o.to_string(), fixed: fix }));
         let images = self.images()?;
+        let digests: Vec<String> = images.list()?.iter().map(|image| image.digest.to_string()).collect();
+        for path in crate::rewrite::orphans(&self.paths, &digests) {
+            if fix {
+                fs::remove_file(&path).map_err(Error::file("removing", &path))?;
+            }
+            findings.push(Finding { kind: "call table", what: path.display().to_string(), fixed: fix });
+        }
         for problem in images.check()? {
             let outcome = if fix { images.fix(&problem).map_err(|error| crate::chain(&error)) } else { Ok(()) };
             let why = outcome.as_ref().err().map_or_else(String::new, |why| format!(" (not mended: {why})"));

@@ -1,6 +1,6 @@
 use std::os::fd::OwnedFd;
 
-use network::Resolver;
+use network::{Network, Resolver};
 use plan::ExitStatus;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketFlags, acceptfrom_with};
@@ -36,6 +36,7 @@ pub(super) struct Supervisor<'a> {
     log: Option<LogWriter>,
     listener: Option<OwnedFd>,
     resolver: Option<Resolver>,
+    network: Option<Network>,
     peers: Vec<Peer>,
     // Held as long as this process lives: it is how others know that it does.
     _lock: Lock,
@@ -54,6 +55,7 @@ impl<'a> Supervisor<'a> {
             running: launched.running,
             output,
             resolver,
+            network: launched.network,
             peers: vec![Peer { channel: caller, attached: true, waiting: true, gone: false }],
             _lock: lock,
         }
@@ -191,7 +193,7 @@ impl<'a> Supervisor<'a> {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Exited(error.exit_code()), Some(chain(&error))),
         };
-        let cleaned = launch::destroy(self.paths, &self.instance.plan);
+        let cleaned = launch::destroy_ended(self.network.as_ref(), &self.instance.plan);
         let record = &mut self.instance.record;
         record.status = Status::Exited;
         record.finished = Some(std::time::SystemTime::now());
