@@ -71,9 +71,7 @@ impl NullKernel {
         if exec {
             let needed = self.0.rewrite(range, page_down(offset), None).ok()?;
             if let Some(stubs) = UserRange::new(STUBS, needed) {
-                self.0.map(stubs, Prot::RW, MapSource::Anonymous).ok()?;
                 self.0.rewrite(range, page_down(offset), Some(stubs)).ok()?;
-                self.0.protect(stubs, Prot::RX).ok()?;
             }
         }
         if write && memory > file {

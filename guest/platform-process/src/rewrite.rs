@@ -11,11 +11,12 @@
 
 use boot_info::Site;
 use linux_abi::Errno;
-use platform::UserRange;
+use platform::{MapSource, Prot, UserRange};
 use talc::lock_api::Mutex;
 
 use crate::block::ENTRY_OFFSET;
 use crate::heap::FutexLock;
+use crate::memory;
 use crate::state::state;
 
 const LEA: [u8; 7] = [0x48, 0x8d, 0x0d, 8, 0, 0, 0];
@@ -54,14 +55,16 @@ pub(crate) fn rewrite(text: UserRange, image_offset: u64, stubs: Option<UserRang
     if stubs.len() < needed || stubs.start.abs_diff(text.end).max(text.start.abs_diff(stubs.end)) > i32::MAX as u64 {
         return Err(Errno::ERANGE);
     }
+    memory::map(stubs, Prot::RW, MapSource::Anonymous)?;
     let mut at = stubs.start;
     for site in sites(text, image_offset) {
         let place = text.start + (site.offset - image_offset);
         // SAFETY: the site lies in `text`, which the kernel mapped readable and writable and nobody executes yet, and the
-        // stub lies in `stubs`, which it mapped likewise.
+        // stub lies in `stubs`, mapped above.
         unsafe { patch(site, place, at) };
         at += stub_size(site);
     }
+    memory::protect(stubs, Prot::RX)?;
     remember(Region { text, image_offset, stubs });
     Ok(needed)
 }

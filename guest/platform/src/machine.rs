@@ -209,8 +209,8 @@ pub trait Machine: Sync {
 
     // --- rewriting ------------------------------------------------------------------------------------------------------
     /// Rewrites the system call instructions of a freshly mapped, writable, not yet executable range that shows the image
-    /// from byte `image_offset` on. `stubs` is where the stubs go: a range within 1 GiB that the kernel mapped writable and
-    /// makes executable afterwards, or `None` to ask how many bytes are needed. Gives the number of bytes used or needed.
+    /// from byte `image_offset` on. `stubs` is where the machine maps executable stubs: a free range that the kernel
+    /// reserved within 1 GiB, or `None` to ask how many bytes are needed. Gives the number of bytes used or needed.
     fn rewrite(&self, text: UserRange, image_offset: u64, stubs: Option<UserRange>) -> Result<u64, Errno>;
     /// Where the application believes to be when its instruction pointer is `rip`: translates addresses in stubs back to the
     /// original code. For what programs see (signal frames, unwinding).

@@ -1,5 +1,6 @@
 //! Runs a program of an image as a unikernel, without the engine: `unikernel-run [-t TABLE] [-m BYTES] [--trace] KERNEL
-//! IMAGE PROGRAM [ARGUMENT…]`. With `--make-table FILE OUTPUT` it makes the table of one plain ELF file (at offset 0).
+//! IMAGE PROGRAM [ARGUMENT…]`. With `--make-table IMAGE OUTPUT` it makes the table of every ELF file that
+//! starts at a page of the image (or of one plain ELF file).
 
 use std::error::Error;
 use std::os::fd::AsFd as _;
@@ -14,7 +15,12 @@ type Failure = Box<dyn Error>;
 fn make_table(file: &str, output: &str) -> Result<ExitCode, Failure> {
     let mut table = unikernel::rewrite::TableBuilder::new();
     let started = Instant::now();
-    table.add(0, &std::fs::read(file)?);
+    let image = std::fs::read(file)?;
+    for (page, start) in image.chunks(4096).enumerate() {
+        if unikernel::rewrite::TableBuilder::wants(start) {
+            table.add(page as u64 * 4096, &image[page * 4096..]);
+        }
+    }
     eprintln!("{} system call instructions in {:?}", table.count(), started.elapsed());
     std::fs::write(output, table.finish())?;
     Ok(ExitCode::SUCCESS)
