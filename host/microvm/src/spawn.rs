@@ -43,6 +43,12 @@ pub(crate) fn spawn(command: &mut Command, confinement: Confinement) -> io::Resu
     unsafe { command.pre_exec(enter) }.spawn()
 }
 
+/// Gives the calling thread a mount namespace of its own: unshare(2) with `CLONE_NEWNS`.
+pub(crate) fn unshare_mounts() -> rustix::io::Result<()> {
+    // SAFETY: rustix marks the call unsafe for `CLONE_FILES`, which is not used: descriptors stay shared.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }
+}
+
 impl Confinement {
     fn enter(&self, parent: Pid) -> io::Result<()> {
         for fd in &self.descriptors {

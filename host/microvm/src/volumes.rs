@@ -17,10 +17,9 @@ use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, mount, mount_bind, mount_bind_recursive, mount_change, mount_remount,
 };
-use rustix::thread::UnshareFlags;
 
 use crate::Error;
-use crate::spawn::{Confinement, spawn};
+use crate::spawn::{Confinement, spawn, unshare_mounts};
 
 /// Where distributions put the server.
 const SERVERS: [&str; 4] =
@@ -163,13 +162,6 @@ fn bind(volume: &Volume, target: &Path) -> rustix::io::Result<()> {
     }
     mount_bind(&volume.host, target)?;
     mount_remount(target, MountFlags::BIND | MountFlags::RDONLY, c"")
-}
-
-/// unshare(2) with `CLONE_NEWNS` for this thread.
-#[allow(unsafe_code)] // rustix marks it unsafe for `CLONE_FILES`, which is not used.
-fn unshare_mounts() -> rustix::io::Result<()> {
-    // SAFETY: the thread runs nothing but the calls that prepare the server; descriptors stay shared.
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }
 }
 
 fn serve(server: &str, tree: &Path, listener: &UnixListener, log: File) -> io::Result<Child> {
