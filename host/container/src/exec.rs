@@ -5,7 +5,7 @@ use jail::{Cloned, Namespaces};
 use plan::{InstanceId, Process, Stdio};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{DumpableBehavior, Signal, WaitId, WaitIdOptions};
-use rustix::thread::ThreadNameSpaceType;
+use rustix::thread::{CapabilitySet, ThreadNameSpaceType};
 
 use crate::create::exec_args;
 use crate::error::{Error, Stage};
@@ -17,7 +17,7 @@ use crate::{init, message};
 pub struct Target<'a> {
     /// Its identity, which leads to its control groups.
     pub id: &'a InstanceId,
-    /// Its first process, seen from the host; for messages.
+    /// Its first process, seen from the host.
     pub pid: i32,
     /// Its first process.
     pub pidfd: BorrowedFd<'a>,
@@ -43,6 +43,7 @@ pub fn exec(target: &Target<'_>, process: &Process, io: Stdio) -> Result<Running
                 io: &io,
                 exec: &args,
                 filter: &filter,
+                device_nodes: may_make_nodes(target.pid),
                 socket: &child_socket,
             })
         }
@@ -80,4 +81,11 @@ fn clone_into(target: &Target<'_>, cgroup: &Cgroup) -> Result<Cloned, Error> {
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(error)?;
     }
     Ok(cloned?)
+}
+
+/// Whether the container's first process may make device nodes; a further one must not get more than that.
+fn may_make_nodes(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let bounds = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapBnd:")?.trim(), 16).ok());
+    bounds.is_some_and(|bits| CapabilitySet::from_bits_retain(bits).contains(CapabilitySet::MKNOD))
 }

@@ -52,6 +52,8 @@ pub(crate) struct Joined<'a> {
     pub(crate) io: &'a Stdio,
     pub(crate) exec: &'a ExecArgs,
     pub(crate) filter: &'a seccomp::Program,
+    /// Whether `CAP_MKNOD` is among its capabilities.
+    pub(crate) device_nodes: bool,
     pub(crate) socket: &'a OwnedFd,
 }
 
@@ -108,7 +110,7 @@ fn further_process(joined: &Joined<'_>) -> Result<Infallible, Failure> {
         | ThreadNameSpaceType::CONTROL_GROUP;
     wait(joined.socket)?;
     rustix::thread::move_into_thread_name_spaces(joined.pidfd, all).at(Stage::Join)?;
-    become_program(joined.process, joined.io, joined.exec, joined.filter, true, joined.socket)
+    become_program(joined.process, joined.io, joined.exec, joined.filter, joined.device_nodes, joined.socket)
 }
 
 /// Waits until the engine has connected the network and moved the process into its groups.

@@ -35,13 +35,15 @@ pub(super) fn mount(plan: &LaunchPlan, etc: &EtcFiles, image: &OwnedFd) -> io::R
 struct Layers {
     upper: OwnedFd,
     work: OwnedFd,
-    /// A mount that is attached nowhere lasts only as long as its own descriptor.
-    _file_system: OwnedFd,
+    /// The directory that holds both; a mount that is attached nowhere lasts only as long as its descriptor.
+    directory: OwnedFd,
+    /// Whether `directory` is such a mount.
+    detached: bool,
 }
 
 fn disk_layers(state_dir: &Path) -> io::Result<Layers> {
     let state = rustix::fs::open(state_dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let layers = layers_in(state)?;
+    let layers = layers_in(state, false)?;
     forget_volatile(&layers.work)?;
     Ok(layers)
 }
@@ -62,10 +64,11 @@ fn forget_volatile(work: &OwnedFd) -> io::Result<()> {
 
 /// A layer for mount points only; the root becomes read-only before the program starts.
 fn memory_layers() -> io::Result<Layers> {
-    layers_in(mounts::new(c"tmpfs", &[(c"size", c"1m"), (c"mode", c"0755")], MountAttrFlags::empty())?)
+    let file_system = mounts::new(c"tmpfs", &[(c"size", c"1m"), (c"mode", c"0755")], MountAttrFlags::empty())?;
+    layers_in(file_system, true)
 }
 
-fn layers_in(directory: OwnedFd) -> io::Result<Layers> {
+fn layers_in(directory: OwnedFd, detached: bool) -> io::Result<Layers> {
     let make = |name| {
         match rustix::fs::mkdirat(&directory, name, Mode::from_raw_mode(0o755)) {
             Ok(()) | Err(Errno::EXIST) => {}
@@ -74,7 +77,7 @@ fn layers_in(directory: OwnedFd) -> io::Result<Layers> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         rustix::fs::openat(&directory, name, flags, Mode::empty())
     };
-    Ok(Layers { upper: make("upper")?, work: make("work")?, _file_system: directory })
+    Ok(Layers { upper: make("upper")?, work: make("work")?, directory, detached })
 }
 
 /// Whether nothing has to be made in the image for what will be mounted into it.
@@ -96,7 +99,7 @@ fn has_every_place(plan: &LaunchPlan, etc: &EtcFiles, image: &OwnedFd) -> bool {
 fn overlay(image: &OwnedFd, layers: &Layers, volatile: bool, scratch: &Path) -> io::Result<OwnedFd> {
     match overlay_by_descriptor(image, layers, volatile) {
         // Before 6.13 overlayfs takes no descriptors, before 6.15 no detached lower layer.
-        Err(Errno::INVAL | Errno::XDEV | Errno::PERM) => overlay_by_path(image, layers, volatile, scratch),
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => overlay_by_path(image, layers, volatile, scratch),
         other => Ok(other?),
     }
 }
@@ -110,7 +113,11 @@ fn overlay_by_descriptor(image: &OwnedFd, layers: &Layers, volatile: bool) -> ru
 }
 
 fn overlay_by_path(image: &OwnedFd, layers: &Layers, volatile: bool, scratch: &Path) -> io::Result<OwnedFd> {
-    mount::move_mount(image, c"", CWD, scratch, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    let attach = |mount| mount::move_mount(mount, c"", CWD, scratch, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH);
+    if layers.detached {
+        attach(&layers.directory)?;
+    }
+    attach(image)?;
     // The working directory avoids a path in the option, where colons and commas have a meaning.
     rustix::process::fchdir(image)?;
     let context = mount::fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
@@ -153,12 +160,12 @@ mod tests {
     /// Both ways of stacking, each in a thread with mounts of its own.
     #[test]
     fn old_and_new_kernels_get_the_same_root() {
-        for by_path in [false, true] {
-            std::thread::spawn(move || stack_and_look(by_path)).join().unwrap();
+        for (by_path, in_memory) in [(false, false), (false, true), (true, false), (true, true)] {
+            std::thread::spawn(move || stack_and_look(by_path, in_memory)).join().unwrap();
         }
     }
 
-    fn stack_and_look(by_path: bool) {
+    fn stack_and_look(by_path: bool, in_memory: bool) {
         jail::unshare(UnshareFlags::FS | UnshareFlags::NEWNS).unwrap();
         MountAttr::make_all_private().unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -166,7 +173,7 @@ mod tests {
         std::fs::create_dir(&scratch).unwrap();
         let lower = mounts::new(c"tmpfs", &[], MountAttrFlags::empty()).unwrap();
         rustix::fs::mkdirat(&lower, "from-the-image", Mode::from_raw_mode(0o755)).unwrap();
-        let layers = disk_layers(directory.path()).unwrap();
+        let layers = if in_memory { memory_layers() } else { disk_layers(directory.path()) }.unwrap();
         let root = if by_path {
             overlay_by_path(&lower, &layers, true, &scratch).unwrap()
         } else {
@@ -177,8 +184,8 @@ mod tests {
         let names = rustix::fs::Dir::read_from(listing).unwrap();
         let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
         names.sort();
-        assert_eq!(names, [".", "..", "from-inside", "from-the-image"], "by path: {by_path}");
-        assert!(File::open(directory.path().join("upper/from-inside")).is_ok());
+        assert_eq!(names, [".", "..", "from-inside", "from-the-image"], "by path: {by_path}, in memory: {in_memory}");
+        assert_eq!(File::open(directory.path().join("upper/from-inside")).is_ok(), !in_memory);
         rustix::process::chdir("/").unwrap();
     }
 }
