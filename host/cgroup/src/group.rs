@@ -31,10 +31,10 @@ impl Cgroup {
     /// [`Error::MissingController`] for a limit that nothing here can enforce, [`Error::Write`] for a value that the kernel
     /// refuses. After an error nothing is left.
     pub fn create(id: &InstanceId, resources: &Resources, devices: Devices) -> Result<Self, Error> {
-        let layout = Layout::detect()?;
-        build(&layout, id, resources, devices).inspect_err(|_| {
+        let layout = Layout::current()?;
+        build(layout, id, resources, devices).inspect_err(|_| {
             // The first error is the one to tell; what cannot be removed now is found by `list`.
-            let _ = remove::remove_from(&layout, id);
+            let _ = remove::remove_from(layout, id);
         })
     }
 
@@ -43,7 +43,7 @@ impl Cgroup {
     /// # Errors
     /// [`Error::Read`] if a directory exists but cannot be opened.
     pub fn open(id: &InstanceId) -> Result<Self, Error> {
-        let layout = Layout::detect()?;
+        let layout = Layout::current()?;
         let at = |root: &Path| Directory::open(root.join(PARENT).join(id.as_str()));
         let unified = layout.unified().map(at).transpose()?.flatten();
         let mut group = Self { unified, legacy: Vec::new(), devices_restricted: false };

@@ -1,5 +1,7 @@
-use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rustix::fs::{Mode, OFlags};
 
 use crate::{Controller, Error};
 
@@ -30,9 +32,18 @@ impl Layout {
     /// # Errors
     /// [`Error::Mounts`] without /proc, [`Error::NoHierarchy`] if nothing is mounted.
     pub fn detect() -> Result<Self, Error> {
-        let table = read_table().map_err(Error::Mounts)?;
+        let table = read_table().map_err(|e| Error::Mounts(e.into()))?;
         let layout = Self::parse(&table);
         if layout == Self::default() { Err(Error::NoHierarchy) } else { Ok(layout) }
+    }
+
+    /// [`detect`](Self::detect), once in this process: hierarchies are not mounted and unmounted between two instances.
+    pub(crate) fn current() -> Result<&'static Self, Error> {
+        static CURRENT: OnceLock<Layout> = OnceLock::new();
+        match CURRENT.get() {
+            Some(layout) => Ok(layout),
+            None => Self::detect().map(|layout| CURRENT.get_or_init(|| layout)),
+        }
     }
 
     /// Finds the hierarchies in a mount table, `mountinfo` of proc(5). The first mount of a hierarchy's root counts.
@@ -99,9 +110,18 @@ impl Layout {
 }
 
 /// Reads the mount table in large pieces: the kernel makes its text anew for each small one.
-fn read_table() -> std::io::Result<Vec<u8>> {
+fn read_table() -> rustix::io::Result<Vec<u8>> {
+    const LARGEST: usize = 1 << 20;
+    let file = rustix::fs::open("/proc/self/mountinfo", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut table = Vec::with_capacity(16 * 1024);
-    std::fs::File::open("/proc/self/mountinfo")?.take(1 << 20).read_to_end(&mut table)?;
+    while table.len() < LARGEST {
+        if table.spare_capacity_mut().is_empty() {
+            table.reserve(table.len());
+        }
+        if rustix::io::retry_on_intr(|| rustix::io::read(&file, rustix::buffer::spare_capacity(&mut table)))? == 0 {
+            break;
+        }
+    }
     Ok(table)
 }
 

@@ -14,7 +14,7 @@ use crate::{Cgroup, Error};
 /// # Errors
 /// [`Error::Remove`] if a process does not end within two seconds (it hangs in the kernel).
 pub fn destroy(id: &InstanceId) -> Result<(), Error> {
-    remove_from(&Layout::detect()?, id)
+    remove_from(Layout::current()?, id)
 }
 
 /// The instances that have a group in any hierarchy, also those that nobody remembers.
@@ -22,7 +22,7 @@ pub fn destroy(id: &InstanceId) -> Result<(), Error> {
 /// # Errors
 /// As [`Layout::detect`].
 pub fn list() -> Result<Vec<InstanceId>, Error> {
-    let layout = Layout::detect()?;
+    let layout = Layout::current()?;
     let mut found = BTreeSet::new();
     for root in layout.roots() {
         // A hierarchy without our directory has none of our groups.
@@ -34,24 +34,27 @@ pub fn list() -> Result<Vec<InstanceId>, Error> {
 }
 
 pub(crate) fn remove_from(layout: &Layout, id: &InstanceId) -> Result<(), Error> {
+    let mut path = PathBuf::with_capacity(256);
     for root in layout.roots() {
-        remove_group(root.join(PARENT).join(id.as_str()), id)?;
+        path.clear();
+        path.extend([root, Path::new(PARENT), Path::new(id.as_str())]);
+        remove_group(&path, id)?;
     }
     Ok(())
 }
 
 /// Usually the group is empty and one call does it; a killed process needs a moment to leave.
-fn remove_group(path: PathBuf, id: &InstanceId) -> Result<(), Error> {
+fn remove_group(path: &Path, id: &InstanceId) -> Result<(), Error> {
     const PATIENCE: u32 = 11;
     for attempt in 0.. {
-        match remove_directory(&path) {
+        match remove_directory(path) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
             Err(Errno::BUSY) if attempt < PATIENCE => {
                 Cgroup::open(id)?.kill()?;
-                remove_children(&path);
+                remove_children(path);
                 std::thread::sleep(Duration::from_millis(1 << attempt));
             }
-            Err(source) => return Err(Error::Remove { path, source: source.into() }),
+            Err(source) => return Err(Error::Remove { path: path.to_owned(), source: source.into() }),
         }
     }
     Ok(())

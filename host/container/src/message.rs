@@ -75,7 +75,9 @@ pub(crate) fn receive(socket: &OwnedFd) -> Result<(), Error> {
     loop {
         let received = rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut buffer[..], RecvFlags::empty()));
         match received {
-            Ok((0, _)) | Err(Errno::CONNRESET) => return if ready { Ok(()) } else { Err(Error::Died) },
+            Ok((0, _)) => return if ready { Ok(()) } else { Err(Error::Died) },
+            // The child failed before it read "go"; the kernel says so once, before it hands out the child's message.
+            Err(Errno::CONNRESET) => {}
             Ok((length, _)) if &buffer[..length] == READY => ready = true,
             Ok((length, _)) => return Err(decode(&buffer[..length]).map_or(Error::Died, Error::from)),
             Err(e) => return Err(Error::Control(e.into())),
@@ -160,6 +162,16 @@ mod tests {
         let error = receive(&engine).unwrap_err();
         assert!(matches!(&error, Error::ProgramNotFound { program, .. } if program == "/bin/nothing"), "{error:?}");
         assert_eq!(error.class(), plan::FailureClass::NotFound);
+    }
+
+    #[test]
+    fn a_failure_before_go_is_heard_after_it() {
+        let (engine, child) = pair().unwrap();
+        let failure = Failure { stage: Stage::Volumes, errno: 2, detail: String::new(), kind: FailureKind::Stage };
+        send_failure(&child, &failure);
+        send_go(&engine).unwrap();
+        drop(child);
+        assert!(matches!(receive(&engine), Err(Error::Stage { stage: Stage::Volumes, .. })));
     }
 
     #[test]

@@ -60,5 +60,5 @@ fn bind(root: &OwnedFd, host: &Path, guest: &str, attributes: MountAttr) -> io::
     if rustix::fs::fstatfs(&place)?.f_type as u64 == rustix::fs::PROC_SUPER_MAGIC as u64 {
         return Err(Errno::PERM.into());
     }
-    mounts::attach(&copy, &place)
+    mounts::attach(&copy, place)
 }

@@ -35,9 +35,15 @@ pub(super) fn mount(root: &OwnedFd, io: &Stdio, terminal: bool) -> io::Result<Ow
     mounts::attach(&dev, Root::new(root).real_directory("/dev")?)?;
     let pts_options = [(c"mode", c"0620"), (c"ptmxmode", c"0666"), (c"gid", c"5")];
     let pts_attributes = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    mounts::attach_at(mounts::new(c"devpts", &pts_options, pts_attributes)?, &dev, c"pts")?;
-    mounts::attach_at(mounts::new(c"tmpfs", &[(c"size", c"64m")], HARMLESS)?, &dev, c"shm")?;
-    mounts::attach_at(mounts::new(c"mqueue", &[], HARMLESS)?, &dev, c"mqueue")?;
+    let file_systems = [
+        (mounts::new(c"devpts", &pts_options, pts_attributes)?, c"pts"),
+        (mounts::new(c"tmpfs", &[(c"size", c"64m")], HARMLESS)?, c"shm"),
+        (mounts::new(c"mqueue", &[], HARMLESS)?, c"mqueue"),
+    ];
+    for (mount, name) in file_systems {
+        mounts::attach_at(&mount, &dev, name)?;
+        mounts::leave_to_exec(mount);
+    }
     if terminal {
         bind_console(&dev, io)?;
     }

@@ -18,18 +18,24 @@ pub(super) fn new(kind: &CStr, options: &[(&CStr, &CStr)], attributes: MountAttr
     }
     mount::fsconfig_create(&context)?;
     let mount = mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
-    // execve closes all of these descriptors at once; ten system calls less.
-    std::mem::forget(context);
+    leave_to_exec(context);
     Ok(mount)
 }
 
 /// Attaches a mount to an opened place.
-pub(super) fn attach(mount: impl AsFd, place: impl AsFd) -> io::Result<()> {
+pub(super) fn attach(mount: impl AsFd, place: OwnedFd) -> io::Result<()> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-    Ok(mount::move_mount(mount, c"", place, c"", flags)?)
+    mount::move_mount(mount, c"", &place, c"", flags)?;
+    leave_to_exec(place);
+    Ok(())
 }
 
 /// Attaches a mount to an entry of a directory that we have made ourselves or that is a kernel file system.
 pub(super) fn attach_at(mount: impl AsFd, directory: impl AsFd, name: &CStr) -> rustix::io::Result<()> {
     mount::move_mount(mount, c"", directory, name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+/// Does not close a descriptor: execve closes all of them at once, which saves a system call for each.
+pub(super) fn leave_to_exec(fd: OwnedFd) {
+    std::mem::forget(fd);
 }

@@ -72,7 +72,10 @@ impl Covers<'_> {
             None => clone_tree(self.dev.as_fd(), c"null", OpenTreeFlags::empty())?,
         };
         match mounts::attach_at(&file, parent, name) {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                mounts::leave_to_exec(file);
+                return Ok(());
+            }
             // The target is a directory.
             Err(Errno::NOTDIR | Errno::INVAL) => self.file = Some(file),
             Err(Errno::NOENT) => {
@@ -98,5 +101,7 @@ fn write_protect(parent: &OwnedFd, name: &CStr) -> io::Result<()> {
         other => other?,
     };
     MountAttr::RDONLY.add(copy.as_fd(), true)?;
-    Ok(mounts::attach_at(&copy, parent, name)?)
+    mounts::attach_at(&copy, parent, name)?;
+    mounts::leave_to_exec(copy);
+    Ok(())
 }
