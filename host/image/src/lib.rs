@@ -25,9 +25,7 @@ pub use file::FileError;
 pub use layer::{Compression, LayerError, TarError};
 pub use limits::Limits;
 pub use load::{LoadError, LoadOptions, load, load_directory};
-pub use pack::{
-    Addition, AdditionError, ElfError, MissingLibrary, PackError, PackRequest, Packed, pack, parse_ld_so_cache,
-};
+pub use pack::{Addition, AdditionError, ElfError, Missing, PackError, PackRequest, Packed, pack, parse_ld_so_cache};
 pub use progress::{OnProgress, Phase, Progress};
 pub use reference::{Reference, ReferenceError};
 pub use save::save;

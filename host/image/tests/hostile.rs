@@ -85,6 +85,27 @@ fn truncated_at_any_place() {
 }
 
 #[test]
+fn damaged_at_any_place() {
+    let whole = layer(&[File::Data("f", &[7; 100]), File::Symlink("l", "f"), File::Dir("d")]);
+    let mut layout = Layout::default();
+    let image = layout.image("amd64", &[(TAR_GZIP, gzip(&whole), whole)]);
+    layout.name(image, "x");
+    let good = layout.archive();
+    let (_dir, store) = new_store();
+    let before = files_of(&store);
+    for offset in (0..good.len()).step_by(29) {
+        let mut damaged = good.clone();
+        damaged[offset] ^= 0x15;
+        // What is no part of the image may be damaged; then it is loaded as it was.
+        if load(&store, damaged.as_slice(), &LoadOptions::default(), &mut silent()).is_ok() {
+            let names = store.list().unwrap();
+            names.iter().for_each(|image| drop(store.remove(&image::Reference::from_digest(image.digest)).unwrap()));
+        }
+        assert_eq!(files_of(&store), before, "{offset}");
+    }
+}
+
+#[test]
 fn digests_that_do_not_fit() {
     let plain = layer(&[File::Data("f", b"x")]);
     let mut layout = Layout::default();

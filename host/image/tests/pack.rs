@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{run, silent, with_image};
+use common::{run, shell, silent, with_image};
 use image::{PackError, PackRequest, Reference, Store, pack};
 
 fn request(name: &str, program: &str) -> PackRequest {
@@ -82,6 +82,57 @@ fn what_cannot_be_packed_is_refused_and_leaves_nothing() {
     std::fs::write(&arm, foreign).unwrap();
     run("chmod", &["755", arm.to_str().unwrap()]);
     assert!(matches!(error(arm.to_str().unwrap()), PackError::Elf { .. }));
+    let orphan = dir.path().join("orphan");
+    std::fs::write(&orphan, "#!/no/such/interpreter\n").unwrap();
+    run("chmod", &["755", orphan.to_str().unwrap()]);
+    assert!(matches!(error(orphan.to_str().unwrap()), PackError::Missing(_)));
     assert!(store.list().unwrap().is_empty());
     assert_eq!(store.check().unwrap(), []);
+}
+
+#[test]
+fn libraries_beside_the_program_move_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("store")).unwrap();
+    shell(
+        r#"mkdir -p $1/build/bin $1/build/lib/deep; cd $1/build
+        echo 'int deep(void) { return 40; }' | cc -shared -fPIC -o lib/deep/libdeep.so.1 -Wl,-soname,libdeep.so.1 -x c -
+        echo 'int deep(void); int near(void) { return deep() + 2; }' |
+            cc -shared -fPIC -o lib/libnear.so -x c - -x none lib/deep/libdeep.so.1 -Wl,--enable-new-dtags,-rpath,'$ORIGIN/deep'
+        echo 'int near(void); int main(void) { return near() != 42; }' |
+            cc -o bin/program -x c - -Llib -lnear -Wl,-rpath-link,lib/deep -Wl,--disable-new-dtags,-rpath,'${ORIGIN}/../lib'
+        printf x > lib/unrelated"#,
+        &[dir.path()],
+    );
+    // As the program itself: everything at its own path.
+    let program = dir.path().join("build/bin/program");
+    let image = pack(&store, &request("own", program.to_str().unwrap()), &mut silent()).unwrap().image;
+    // The loader asks /proc for $ORIGIN.
+    let run = format!("mount -t proc proc $1/proc; chroot $1 {}", program.display());
+    with_image(&image.erofs, &run, &[]);
+    // Added elsewhere: its libraries are where $ORIGIN leads from there.
+    let mut elsewhere = request("elsewhere", "/bin/busybox");
+    elsewhere.add = vec![format!("{}:/app/bin/program", program.display()).parse().unwrap()];
+    let packed = pack(&store, &elsewhere, &mut silent()).unwrap();
+    assert_eq!(packed.missing, []);
+    with_image(&packed.image.erofs, "mount -t proc proc $1/proc; chroot $1 /app/bin/program", &[]);
+    with_image(&packed.image.erofs, "test -f $1/app/lib/deep/libdeep.so.1; test ! -e $1/app/lib/unrelated", &[]);
+    // Without its library it is refused.
+    std::fs::remove_file(dir.path().join("build/lib/deep/libdeep.so.1")).unwrap();
+    let error = pack(&store, &request("own", program.to_str().unwrap()), &mut silent()).unwrap_err();
+    assert!(matches!(&error, PackError::Missing(missing) if missing.name == "libdeep.so.1"), "{error}");
+}
+
+#[test]
+fn python_with_its_library() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let mut python = request("python", "/usr/bin/python3");
+    python.add = vec!["/usr/lib/python3.11".parse().unwrap()];
+    let packed = pack(&store, &python, &mut silent()).unwrap();
+    // Scripts for interpreters that this host lacks are told of, not fatal.
+    assert!(packed.missing.iter().all(|missing| missing.needed_by.starts_with("/usr/lib/python3.11")));
+    let script =
+        "chroot $1 /usr/bin/python3 -c 'import json, zlib, ctypes, ssl; print(json.dumps([zlib.crc32(b\"x\")]))'";
+    assert_eq!(with_image(&packed.image.erofs, script, &[]), "[2363233923]\n");
 }

@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use super::elf::{self, Elf};
 use super::files::{FileSet, Item};
-use super::{MissingLibrary, PackError, ldcache};
+use super::{Missing, PackError, ldcache};
 use crate::file::{At, FileError};
 
 /// Where glibc looks at last; distributions differ, and each has only some of them.
@@ -87,20 +87,20 @@ impl Libraries {
         (!libraries.is_empty()).then(|| ldcache::encode(&libraries))
     }
 
-    /// Adds the loader and the libraries of one file that is, or will be, in the image.
+    /// Adds the loader and the libraries of one file that is, or will be, in the image; returns those that do not exist.
     pub(crate) fn add_closure(
         &mut self,
         files: &mut FileSet,
         host: &Path,
         guest: &Path,
         root: Elf,
-    ) -> Result<Vec<MissingLibrary>, PackError> {
+    ) -> Result<Vec<Missing>, PackError> {
         let mut loaded = BTreeSet::new();
         let rules = rules_of(&root);
         if let Some(interpreter) = &root.interpreter {
             let path = Path::new(interpreter);
             if !path.is_file() {
-                return Err(PackError::NoInterpreter { program: host.to_owned(), interpreter: path.to_owned() });
+                return Ok(vec![Missing { name: interpreter.clone(), needed_by: host.to_owned() }]);
             }
             files.add_host_path(path)?;
             loaded.extend(path.file_name().and_then(|name| name.to_str()).map(str::to_owned));
@@ -117,7 +117,7 @@ impl Libraries {
                 continue;
             }
             let Some(Found { directory, file, elf, by_system }) = self.find(&objects, user, &name, &rules)? else {
-                missing.push(MissingLibrary { name: name.clone(), needed_by: objects[user].path.clone() });
+                missing.push(Missing { name: name.clone(), needed_by: objects[user].path.clone() });
                 loaded.insert(name);
                 continue;
             };

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::{ElfError, MissingLibrary};
+use super::{ElfError, Missing};
 use crate::{FileError, Reference, StoreError};
 
 /// A program that cannot be packed.
@@ -29,17 +29,9 @@ pub enum PackError {
         /// Why.
         source: ElfError,
     },
-    /// The program's dynamic loader is missing.
-    #[error("'{}' needs the dynamic loader '{}', which this host does not have; install it", program.display(), interpreter.display())]
-    NoInterpreter {
-        /// The program.
-        program: PathBuf,
-        /// Its loader.
-        interpreter: PathBuf,
-    },
-    /// A library of the program is missing.
+    /// The program's loader, interpreter or a library is missing.
     #[error("{0}; install the package that has it")]
-    NoLibrary(MissingLibrary),
+    Missing(Missing),
     /// Symbolic links lead in a circle.
     #[error("'{}' leads through too many symbolic links", .0.display())]
     SymlinkLoop(PathBuf),

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub use elf::ElfError;
 pub use error::PackError;
 pub use ldcache::parse as parse_ld_so_cache;
-pub use request::{Addition, AdditionError, MissingLibrary, PackRequest, Packed};
+pub use request::{Addition, AdditionError, Missing, PackRequest, Packed};
 
 use crate::config::{ConfigFile, Execution, RootFs};
 use crate::digest::Hashing;
@@ -60,6 +60,9 @@ const DIRECTORIES: [(&str, u32); 7] = [
 /// The program is not run. The same files give the same digest: entries are sorted, owners are root, and the times of the
 /// program and its libraries are zero.
 pub fn pack(store: &Store, request: &PackRequest, on_progress: OnProgress<'_>) -> Result<Packed, PackError> {
+    if request.name.name().is_none() || request.name.digest().is_some() {
+        return Err(PackError::NoName(request.name.clone()));
+    }
     let mut meter = Meter::new(on_progress, Phase::Packing);
     let mut packer = Packer { files: FileSet::default(), libraries: Libraries::of_host(), missing: Vec::new() };
     packer.add_merged_directories()?;
@@ -121,7 +124,7 @@ fn config(request: &PackRequest, program: &Path, layer: &StagedBlob) -> Result<V
 struct Packer {
     files: FileSet,
     libraries: Libraries,
-    missing: Vec<MissingLibrary>,
+    missing: Vec<Missing>,
 }
 
 impl Packer {
@@ -151,34 +154,43 @@ impl Packer {
         }
         let real = self.files.add_host_path(program)?;
         let start = read_start(&real)?;
-        if elf::is_elf(&start) {
+        let missing = if elf::is_elf(&start) {
             let bytes = fs::read(&real).at("read", &real)?;
             let parsed = elf::parse(&bytes).map_err(|source| PackError::Elf { path: real.clone(), source })?;
-            let missing = match parsed {
+            match parsed {
                 Some(elf) => self.libraries.add_closure(&mut self.files, &real, &real, elf)?,
                 None => Vec::new(),
-            };
-            return missing.into_iter().next().map_or(Ok(()), |missing| Err(PackError::NoLibrary(missing)));
-        }
-        self.add_interpreter(&start, MAX_SCRIPTS)
+            }
+        } else {
+            self.add_interpreter(&real, &start, MAX_SCRIPTS)?
+        };
+        missing.into_iter().next().map_or(Ok(()), |missing| Err(PackError::Missing(missing)))
     }
 
-    /// Adds what a script is run by.
-    fn add_interpreter(&mut self, start: &[u8], left: usize) -> Result<(), PackError> {
-        let Some(shebang) = script::parse(start) else { return Ok(()) };
+    /// Adds what a script is run by; returns what of that does not exist.
+    fn add_interpreter(&mut self, script: &Path, start: &[u8], left: usize) -> Result<Vec<Missing>, PackError> {
+        let Some(shebang) = script::parse(start).filter(|_| left > 0) else { return Ok(Vec::new()) };
+        let lacks = |name: &str| Missing { name: name.to_owned(), needed_by: script.to_owned() };
+        let mut missing = Vec::new();
         let mut programs = vec![shebang.interpreter.clone()];
-        programs.extend(shebang.started_by_env().and_then(find_in_path));
-        for program in programs {
-            let real = self.files.add_host_path(&program)?;
-            let start = read_start(&real)?;
-            if let Some(elf) = closure::read_elf(&real)? {
-                let missing = self.libraries.add_closure(&mut self.files, &real, &real, elf)?;
-                self.missing.extend(missing);
-            } else if left > 0 {
-                self.add_interpreter(&start, left - 1)?;
+        if let Some(name) = shebang.started_by_env() {
+            match find_in_path(name) {
+                Some(path) => programs.push(path),
+                None => missing.push(lacks(name)),
             }
         }
-        Ok(())
+        for program in programs {
+            if !program.is_file() {
+                missing.push(lacks(&program.to_string_lossy()));
+                continue;
+            }
+            let real = self.files.add_host_path(&program)?;
+            missing.extend(match closure::read_elf(&real)? {
+                Some(elf) => self.libraries.add_closure(&mut self.files, &real, &real, elf)?,
+                None => self.add_interpreter(&real, &read_start(&real)?, left - 1)?,
+            });
+        }
+        Ok(missing)
     }
 
     /// Adds a file or a whole directory of the host, and the libraries of all programs in it.
@@ -212,12 +224,12 @@ impl Packer {
     }
 
     fn add_dependencies(&mut self, host: &Path, guest: &Path, executable: bool) -> Result<(), PackError> {
-        if let Some(elf) = closure::read_elf(host)? {
-            let missing = self.libraries.add_closure(&mut self.files, host, guest, elf)?;
-            self.missing.extend(missing);
-        } else if executable {
-            self.add_interpreter(&read_start(host)?, MAX_SCRIPTS)?;
-        }
+        let missing = match closure::read_elf(host)? {
+            Some(elf) => self.libraries.add_closure(&mut self.files, host, guest, elf)?,
+            None if executable => self.add_interpreter(host, &read_start(host)?, MAX_SCRIPTS)?,
+            None => Vec::new(),
+        };
+        self.missing.extend(missing);
         Ok(())
     }
 

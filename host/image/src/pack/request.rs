@@ -83,23 +83,23 @@ impl FromStr for Addition {
 pub struct Packed {
     /// The image, in the store.
     pub image: Image,
-    /// Libraries that added files or interpreters ask for and the host does not have where the loader would look. The
-    /// program's own are never among them: without those, packing fails.
-    pub missing: Vec<MissingLibrary>,
+    /// Loaders, interpreters and libraries that added files ask for and the host does not have where they would be looked
+    /// for. The program's own are never among them: without those, packing fails.
+    pub missing: Vec<Missing>,
 }
 
-/// A library that was not found.
+/// A loader, interpreter or library that was not found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct MissingLibrary {
-    /// Its name.
+pub struct Missing {
+    /// Its name, or its path where that is fixed.
     pub name: String,
     /// Who asks for it.
     pub needed_by: PathBuf,
 }
 
-impl fmt::Display for MissingLibrary {
+impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "library '{}', needed by '{}', was not found", self.name, self.needed_by.display())
+        write!(f, "'{}', needed by '{}', was not found", self.name, self.needed_by.display())
     }
 }
 

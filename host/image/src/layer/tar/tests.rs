@@ -122,3 +122,29 @@ fn numbers() {
         assert_eq!(number(bad), None);
     }
 }
+
+#[test]
+fn damaged_headers_are_no_panic() {
+    let mut builder = ::tar::Builder::new(Vec::new());
+    let long = "d/".repeat(80);
+    builder.append_data(&mut header("x", ::tar::EntryType::Regular, 5), long + "f", &b"hello"[..]).unwrap();
+    builder.append_pax_extensions([("GNU.sparse.major", &b"1"[..]), ("GNU.sparse.realsize", b"9")]).unwrap();
+    builder.append_data(&mut header("x", ::tar::EntryType::Regular, 600), "y", &[b'1'; 600][..]).unwrap();
+    let mut sparse = header("z", ::tar::EntryType::GNUSparse, 0);
+    sparse.set_cksum();
+    builder.append(&sparse, io::empty()).unwrap();
+    let good = builder.into_inner().unwrap();
+    for offset in 0..good.len() {
+        for value in [0, 0xff, 0x80, b'7', b'S', b'x', b'L', good[offset] ^ 1] {
+            let mut damaged = good.clone();
+            damaged[offset] = value;
+            // With a check sum that fits, so that the fields themselves are looked at.
+            let start = offset / RECORD * RECORD;
+            let record = &mut damaged[start..start + RECORD];
+            record[148..156].fill(b' ');
+            let sum: u32 = record.iter().map(|byte| u32::from(*byte)).sum();
+            record[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            let _ = read_all(&damaged);
+        }
+    }
+}
