@@ -30,10 +30,11 @@ pub(crate) fn configure(network: Option<&Network>) -> Result<(), Error> {
 }
 
 /// The text of `/etc/hosts`.
-pub(crate) fn hosts(hostname: &str, network: Option<&Network>) -> String {
+pub(crate) fn hosts(hostname: &str, name: &str, network: Option<&Network>) -> String {
     let mut text = String::from("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
     let address = network.map_or_else(|| "127.0.1.1".to_owned(), |network| network.address.to_string());
-    let _ = writeln!(text, "{address}\t{hostname}");
+    let alias = if name == hostname { String::new() } else { format!(" {name}") };
+    let _ = writeln!(text, "{address}\t{hostname}{alias}");
     text
 }
 
@@ -59,8 +60,8 @@ mod tests {
             dns: vec!["10.88.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
             mtu: 1500,
         };
-        assert!(hosts("web", Some(&network)).ends_with("10.88.0.5\tweb\n"));
-        assert!(hosts("web", None).contains("127.0.1.1\tweb\n"));
+        assert!(hosts("web", "web", Some(&network)).ends_with("10.88.0.5\tweb\n"));
+        assert!(hosts("web", "db", None).contains("127.0.1.1\tweb db\n"));
         assert_eq!(resolv_conf(Some(&network)), "nameserver 10.88.0.1\nnameserver fd00::1\n");
         assert_eq!(resolv_conf(None), "");
     }

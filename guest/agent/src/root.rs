@@ -75,7 +75,7 @@ fn populate(start: &Start) -> Result<(), Error> {
     let network = start.network.as_ref();
     let files = [
         ("/etc/hostname", format!("{}\n", start.hostname)),
-        ("/etc/hosts", hosts(&start.hostname, network)),
+        ("/etc/hosts", hosts(&start.hostname, &start.name, network)),
         ("/etc/resolv.conf", resolv_conf(network)),
     ];
     for (path, text) in files {

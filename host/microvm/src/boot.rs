@@ -139,6 +139,7 @@ pub(crate) fn start_message(
     Start {
         version: VERSION,
         hostname: plan.hostname.clone(),
+        name: plan.name.clone(),
         read_only: plan.rootfs.read_only,
         program: Program {
             args: process.args.clone(),

@@ -89,7 +89,7 @@ fn guest_and_host_reach_each_other() {
             "link/ether 02:00:00:00:00:09",
             "inet 10.99.0.2/24",
             "default via 10.99.0.1 dev eth0",
-            "10.99.0.2\tcoracle-test\n",
+            "10.99.0.2\tcoracle-test test\n",
             "nameserver 10.99.0.1\n",
             "ready\n1000000\n",
         ] {

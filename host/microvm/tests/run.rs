@@ -29,7 +29,7 @@ fn streams_environment_and_exit_status() {
     assert!(text.starts_with("input\ncwd=/home/new/dir host=coracle-test user=0:50:50 60 70\n"), "{text}");
     assert!(text.contains("var=x=y arg=two words pid=not-init\n"), "{text}");
     assert!(outcome.stdout.windows(4).any(|bytes| bytes == b"a\0\xffb"), "binary clean");
-    assert!(text.ends_with("file\ncoracle-test\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\tcoracle-test\n"), "{text}");
+    assert!(text.ends_with("file\ncoracle-test\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\tcoracle-test test\n"), "{text}");
 }
 
 #[test]

@@ -243,6 +243,7 @@ mod tests {
         Start {
             version: crate::VERSION,
             hostname: "h".into(),
+            name: "n".into(),
             read_only: true,
             program: Program {
                 args: vec!["a b".into(), "é\n".into()],

@@ -9,6 +9,8 @@ pub struct Start {
     pub version: u32,
     /// The host name.
     pub hostname: String,
+    /// The instance's name, a second name for its address.
+    pub name: String,
     /// Makes the root file system read-only; otherwise writes go to an upper layer in memory.
     pub read_only: bool,
     /// The program.
