@@ -121,6 +121,25 @@ fn it_outlives_its_supervisor_and_can_still_be_destroyed() {
 }
 
 #[test]
+fn a_supervisor_killed_at_any_moment_leaves_nothing_that_cannot_be_destroyed() {
+    let fixture = Fixture::new(&["sleep", "60"]);
+    for step in 0..60 {
+        let mut child = fixture.command().stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(200 * step));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        container::destroy(&fixture.plan.id).unwrap();
+        fixture.assert_nothing_is_left();
+    }
+    let marker = fixture.directory.path().to_string_lossy().into_owned();
+    let running = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter(|entry| std::fs::read_to_string(entry.path().join("cmdline")).is_ok_and(|line| line.contains(&marker)));
+    assert_eq!(running.count(), 0, "a process that never became the program is left");
+}
+
+#[test]
 fn a_terminal_is_the_controlling_one() {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let mut fixture = Fixture::new(&["sh", "-c", "tty; echo typed > /dev/tty; ls /dev/console"]);
