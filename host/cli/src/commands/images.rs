@@ -65,13 +65,13 @@ fn save(engine: &Engine, args: &SaveArgs) -> Result<ExitCode, Error> {
     let reference: Reference = args.image.parse()?;
     match &args.output {
         Some(path) => {
-            let file = std::fs::File::create(path).map_err(|e| Error::System("creating the archive", e))?;
-            image::save(&store, &reference, file)?;
+            let mut file = std::fs::File::create(path).map_err(|e| Error::System("creating the archive", e))?;
+            image::save(&store, &reference, &mut file)?;
         }
         None if std::io::IsTerminal::is_terminal(&std::io::stdout()) => {
             return Err(Error::Invalid("an archive is not for a terminal; use -o FILE or a pipe".to_owned()));
         }
-        None => image::save(&store, &reference, std::io::stdout().lock())?,
+        None => image::save(&store, &reference, &mut std::io::stdout().lock())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -116,6 +116,7 @@ impl Client {
                 Frame::Started => return Ok(Outcome::Started),
                 Frame::Exited(status) => return Ok(Outcome::Exited(status)),
                 Frame::Failed(class, message) => return Err(self.failed(class, message)),
+                Frame::Stderr(data) if self.child.is_some() => write_all(rustix::stdio::stderr(), &data),
                 _ => {}
             }
         }

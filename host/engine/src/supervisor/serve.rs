@@ -6,8 +6,9 @@ use rustix::process::setsid;
 use super::channel::Channel;
 use super::client::Client;
 use super::event_loop::Supervisor;
-use super::frame::Frame;
-use super::output::open_streams;
+use super::frame::{Frame, MAX_PAYLOAD};
+use super::log::LogWriter;
+use super::output::{Output, open_streams};
 use crate::error::chain;
 use crate::instance::{Instance, Lock, ProcessId, Status};
 use crate::launch::{self, Launched};
@@ -33,17 +34,38 @@ pub(crate) fn spawn(paths: &Paths, instance: Instance, interactive: bool) -> Res
 /// The supervisor's life.
 fn supervise(paths: &Paths, mut instance: Instance, interactive: bool, caller: OwnedFd) {
     let mut caller = Channel::new(caller);
-    match start(paths, &mut instance, interactive) {
-        Ok(started) => {
+    detach();
+    let mut output = None;
+    match start(paths, &mut instance, interactive, &mut output) {
+        Ok((launched, lock)) => {
             let _ = caller.send(&Frame::Started);
-            let mut supervisor = Supervisor::new(paths, instance, started, caller);
+            let Some(output) = output else { return };
+            let mut supervisor = Supervisor::new(paths, instance, Started { launched, output, lock }, caller);
             supervisor.run();
         }
         Err(error) => {
+            last_words(&instance, output, &mut caller);
             fail(paths, instance, &error);
             let _ = caller.send(&Frame::Failed(error.exit_code(), chain(&error)));
             drop(linger(caller));
         }
+    }
+}
+
+/// What a guest printed before its start failed is often the reason.
+fn last_words(instance: &Instance, output: Option<Output>, caller: &mut Channel) {
+    let Some(mut output) = output else { return };
+    let mut log = LogWriter::create(instance.dir()).ok();
+    output.drain(|stream, data| {
+        if let Some(log) = &mut log {
+            log.write(stream, data);
+        }
+        for piece in data.chunks(MAX_PAYLOAD) {
+            let _ = caller.send(&Frame::Stderr(piece.to_vec()));
+        }
+    });
+    if let Some(log) = &mut log {
+        log.finish();
     }
 }
 
@@ -61,15 +83,21 @@ fn linger(mut channel: Channel) -> Channel {
 /// What [`Supervisor`] needs of a started program.
 pub(super) struct Started {
     pub(super) launched: Launched,
-    pub(super) output: super::output::Output,
+    pub(super) output: Output,
     pub(super) lock: Lock,
 }
 
-fn start(paths: &Paths, instance: &mut Instance, interactive: bool) -> Result<Started, Error> {
-    detach();
+/// Starts the program; `output` is set as soon as there is something that could be read from it.
+fn start(
+    paths: &Paths,
+    instance: &mut Instance,
+    interactive: bool,
+    output: &mut Option<Output>,
+) -> Result<(Launched, Lock), Error> {
     let lock = Lock::try_take(&instance.lock_path())?.ok_or(Error::SupervisorLost)?;
     instance.record.supervisor = ProcessId::of(std::process::id() as i32);
-    let (stdio, output) = open_streams(instance.plan.process.terminal, interactive)?;
+    let (stdio, kept) = open_streams(instance.plan.process.terminal, interactive)?;
+    *output = Some(kept);
     let plan = instance.plan.clone();
     let launched = launch::launch(paths, &plan, stdio, |pid, address| {
         instance.record.process = ProcessId::of(pid);
@@ -79,7 +107,7 @@ fn start(paths: &Paths, instance: &mut Instance, interactive: bool) -> Result<St
     instance.record.status = Status::Running;
     instance.record.started = Some(std::time::SystemTime::now());
     instance.save()?;
-    Ok(Started { launched, output, lock })
+    Ok((launched, lock))
 }
 
 /// Leaves the caller's session, so that a hang-up or Ctrl-C meant for the caller does not end the instance.
