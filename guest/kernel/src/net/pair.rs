@@ -35,20 +35,16 @@ pub(crate) struct Ancillary {
     pub(crate) sender: Option<Sender>,
 }
 
-impl Ancillary {
-    fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.sender.is_none()
-    }
-}
-
 /// One direction.
 #[derive(Default)]
 struct Half {
     data: VecDeque<u8>,
     /// Bytes read so far: positions of marks count from the beginning of the stream.
     read: u64,
-    /// What travels with the byte at a position; in order.
-    marks: VecDeque<(u64, Ancillary)>,
+    /// The files that travel with the byte at a position; in order.
+    marks: VecDeque<(u64, Vec<Arc<OpenFile>>)>,
+    /// Who wrote last. Both ends are nearly always written by one process each, so it stands for all that is in the buffer.
+    sender: Option<Sender>,
     /// The writer will write no more.
     ended: bool,
     /// The reader will read no more.
@@ -110,7 +106,7 @@ impl End {
         }
         let at = half.read;
         let mut limit = half.data.len();
-        let mut ancillary = Ancillary::default();
+        let mut ancillary = Ancillary { files: Vec::new(), sender: half.sender };
         let starts_here = half.marks.front().is_some_and(|(position, _)| *position == at);
         if let Some((position, _)) = half.marks.get(usize::from(starts_here)) {
             limit = limit.min((position - at) as usize);
@@ -123,7 +119,7 @@ impl End {
         }
         if starts_here {
             let taken = if peek { half.marks.front().cloned() } else { half.marks.pop_front() };
-            ancillary = taken.map(|(_, ancillary)| ancillary).unwrap_or_default();
+            ancillary.files = taken.map(|(_, files)| files).unwrap_or_default();
         }
         if !peek {
             half.data.drain(..count);
@@ -150,9 +146,10 @@ impl End {
         let taken = take_behind(&mut half.data, old, from);
         half.data.truncate(old + *taken.as_ref().unwrap_or(&0));
         let count = taken?;
-        if !ancillary.is_empty() && count > 0 {
+        half.sender = ancillary.sender;
+        if !ancillary.files.is_empty() && count > 0 {
             let at = half.read + old as u64;
-            half.marks.push_back((at, ancillary));
+            half.marks.push_back((at, ancillary.files));
         }
         drop(half);
         self.wake_peer();

@@ -301,7 +301,7 @@ impl Socket {
         }
     }
 
-    /// Whether messages carry their sender (`SO_PASSCRED`): then it is noted when they are sent.
+    /// The current process, where messages carry their sender (`SO_PASSCRED`).
     pub(crate) fn sender_to_note(&self) -> Option<Sender> {
         matches!(self.kind, Kind::Unix(_)).then(current_sender)
     }
@@ -321,7 +321,8 @@ impl File for Socket {
     }
 
     fn write(&self, from: &mut Source<'_>, _offset: u64) -> Result<usize, Errno> {
-        let result = self.send(from, None, Ancillary::default(), 0);
+        let ancillary = Ancillary { files: Vec::new(), sender: self.sender_to_note() };
+        let result = self.send(from, None, ancillary, 0);
         if result == Err(Errno::EPIPE) {
             crate::task::send_signal(SIGPIPE);
         }
