@@ -15,6 +15,7 @@ platform_process::program!(start);
 struct NullKernel(&'static dyn Machine);
 
 static BREAK: AtomicU64 = AtomicU64::new(0x7000_0000);
+static SIGNAL: AtomicU64 = AtomicU64::new(0);
 static NEXT_MAP: AtomicU64 = AtomicU64::new(0x10_0000_0000);
 const STACK_TOP: u64 = 0x20_0000_0000;
 const STACK: u64 = 1 << 20;
@@ -107,6 +108,13 @@ impl NullKernel {
     fn call(&self, context: &mut UserContext) -> Result<u64, Errno> {
         let (number, a) = context.call();
         match number as u32 {
+            nr::READ => {
+                let mut byte = [0];
+                self.0.wait_io(true, None);
+                let len = self.0.console_read(&mut byte)?;
+                self.0.copy_to_user(UserAddr(a[1]), &byte[..len])?;
+                Ok(len as u64)
+            }
             nr::WRITE => self.write(a[0], a[1], a[2]),
             nr::WRITEV => {
                 let mut written = 0;
@@ -170,10 +178,15 @@ impl Kernel for NullKernel {
     }
 
     fn interrupt(&self, _context: &mut UserContext) {
-        self.0.log("interrupted");
+        let signal = SIGNAL.load(Ordering::Relaxed);
+        if signal != 0 {
+            self.0.exit(128 + signal as u8);
+        }
     }
 
-    fn post_signal(&self, _signal: u32) {}
+    fn post_signal(&self, signal: u32) {
+        SIGNAL.store(signal.into(), Ordering::Relaxed);
+    }
 
     fn boot(&self) -> UserContext {
         self.load().unwrap_or_else(|| self.0.fail_start(StartFailure::NotExecutable, "not a program"))

@@ -28,6 +28,7 @@ const DEFAULT_HEAP: u64 = 64 << 30;
 /// Smallest heap that the kernel can start with.
 const SMALLEST_HEAP: u64 = 8 << 20;
 const STACKS: u64 = MAX_THREADS as u64 * SLOT;
+const TIOCSCTTY: u64 = 0x540e;
 const PR_SET_NO_NEW_PRIVS: u64 = 38;
 const SECCOMP_SET_MODE_FILTER: u64 = 1;
 
@@ -134,7 +135,7 @@ pub(crate) unsafe extern "C" fn prepare(stack: *const u64, start: u64, end: u64)
     let info = require(BootInfo::decode(bytes), "understand the boot information");
     let image = require(map_file(fd::IMAGE, Some(places.image)), "map the image");
     let table = map_file(fd::TABLE, None).ok().and_then(Sites::new).unwrap_or_default();
-    let heap = if info.memory_limit == 0 { DEFAULT_HEAP } else { info.memory_limit.max(SMALLEST_HEAP).min(1 << 40) };
+    let heap = if info.memory_limit == 0 { DEFAULT_HEAP } else { info.memory_limit.clamp(SMALLEST_HEAP, 1 << 40) };
     require(heap::create(places.heap, heap & !0xfff), "make the kernel's heap");
     require(make_stacks(places.stacks), "make the kernel's stacks");
     close(fd::BOOT_INFO);
@@ -176,6 +177,11 @@ fn make_stacks(at: u64) -> Result<(), Errno> {
 /// it returns the program's first registers are in the context.
 pub(crate) fn run(slot: Slot, start: fn() -> &'static dyn Kernel) {
     thread::enter(slot);
+    if state().info.terminal {
+        // The launcher made a session; a terminal without an owner becomes its own, so that its keys send signals.
+        // SAFETY: no memory is concerned.
+        unsafe { host::call(nr::IOCTL, [0, TIOCSCTTY, 0, 0, 0, 0]) };
+    }
     require(signal::install(), "install the signal handler");
     let kernel = start();
     // SAFETY: once, before the application.

@@ -105,11 +105,10 @@ pub(crate) fn exit_thread() -> ! {
     }
 }
 
-/// write(2).
+/// write(2); a signal ends it only while it waits.
 pub(crate) fn write(fd: u32, data: &[u8]) -> Result<usize, Errno> {
     // SAFETY: the host reads `data`.
-    let result =
-        unsafe { call_interruptible(nr::WRITE, [fd.into(), data.as_ptr() as u64, data.len() as u64, 0, 0, 0]) };
+    let result = unsafe { call(nr::WRITE, [fd.into(), data.as_ptr() as u64, data.len() as u64, 0, 0, 0]) };
     check(result).map(|n| n as usize)
 }
 
@@ -144,6 +143,14 @@ pub(crate) fn read(fd: u32, data: &mut [u8]) -> Result<usize, Errno> {
     // SAFETY: the host writes into `data`.
     let result = unsafe { call(nr::READ, [fd.into(), data.as_mut_ptr() as u64, data.len() as u64, 0, 0, 0]) };
     check(result).map(|n| n as usize)
+}
+
+/// Looks at descriptors without waiting.
+pub(crate) fn poll_now(fds: &mut [PollFd]) -> Result<usize, Errno> {
+    let zero = Timespec::default();
+    let args = [fds.as_mut_ptr() as u64, fds.len() as u64, core::ptr::from_ref(&zero) as u64, 0, 0, 0];
+    // SAFETY: the host reads and writes `fds` and reads the timeout.
+    check(unsafe { call(nr::PPOLL, args) }).map(|n| n as usize)
 }
 
 /// ppoll(2) without a signal mask; interruptible.

@@ -10,7 +10,7 @@ use crate::state::state;
 use crate::{fd, pending};
 
 const POLLIN: i16 = 1;
-const POLLHUP: i16 = 0x10;
+const POLLOUT: i16 = 4;
 const TIOCGWINSZ: u64 = 0x5413;
 
 /// What the waiting thread does, so that a kick costs a host call only when somebody sleeps.
@@ -44,7 +44,7 @@ pub(crate) fn wait(stdin: bool, deadline: Option<Deadline>) -> IoReady {
         }
     }
     ready.packets = fds[1].revents != 0;
-    ready.stdin = fds[2].revents & (POLLIN | POLLHUP) != 0 || fds[2].revents != 0;
+    ready.stdin = fds[2].revents != 0;
     if WAITER.swap(AWAKE, Ordering::AcqRel) == KICKED {
         ready.kicked = true;
         let mut counter = [0; 8];
@@ -63,9 +63,7 @@ pub(crate) fn kick() {
 
 /// See [`platform::Machine::receive_packet`].
 pub(crate) fn receive(buffer: &mut [u8]) -> Option<usize> {
-    if state().info.network.is_none() {
-        return None;
-    }
+    state().info.network?;
     host::read(fd::TAP, buffer).ok()
 }
 
@@ -77,22 +75,27 @@ pub(crate) fn send(parts: &[&[u8]]) -> bool {
 
 /// See [`platform::Machine::console_write`].
 pub(crate) fn write(stream: Stream, data: &[u8]) -> Result<usize, Errno> {
-    let result = host::write(stream as u32, data);
-    if result == Err(Errno::EAGAIN) {
-        let mut fds = [PollFd { fd: stream as i32, events: 4, revents: 0 }];
-        host::ppoll(&mut fds, None)?;
-        return host::write(stream as u32, data);
+    loop {
+        match host::write(stream as u32, data) {
+            // Somebody made the console non-blocking.
+            Err(Errno::EAGAIN) => {}
+            Err(Errno::EINTR) => return Err(Errno::ERESTARTSYS),
+            other => return other,
+        }
+        let mut fds = [PollFd { fd: stream as i32, events: POLLOUT, revents: 0 }];
+        if host::ppoll(&mut fds, None).is_err() {
+            pending::clear();
+            return Err(Errno::ERESTARTSYS);
+        }
     }
-    result
 }
 
 /// See [`platform::Machine::console_read`].
 pub(crate) fn read(data: &mut [u8]) -> Result<usize, Errno> {
     let mut fds = [PollFd { fd: Stream::Stdin as i32, events: POLLIN, revents: 0 }];
-    match host::ppoll(&mut fds, Some(Timespec::default())) {
-        Ok(0) => Err(Errno::EAGAIN),
-        Ok(_) => host::read(Stream::Stdin as u32, data),
-        Err(error) => Err(error),
+    match host::poll_now(&mut fds)? {
+        0 => Err(Errno::EAGAIN),
+        _ => host::read(Stream::Stdin as u32, data),
     }
 }
 

@@ -15,5 +15,5 @@ pub(crate) fn call(number: u32, args: [u64; 6]) -> i64 {
     }
     // SAFETY: none of these calls changes mappings; the memory that they read and write is named by the kernel, which passes
     // its own buffers.
-    unsafe { host::call_interruptible(number, args) }
+    unsafe { host::call(number, args) }
 }

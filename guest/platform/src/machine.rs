@@ -187,7 +187,7 @@ pub trait Machine: Sync {
     fn receive_packet(&self, buffer: &mut [u8]) -> Option<usize>;
     /// Sends one packet (header and frame, in parts) without waiting; `false` if the queue is full.
     fn send_packet(&self, parts: &[&[u8]]) -> bool;
-    /// Writes to the console, waiting if need be.
+    /// Writes to the console, waiting if need be: `ERESTARTSYS` if a signal ended the wait.
     fn console_write(&self, stream: Stream, data: &[u8]) -> Result<usize, Errno>;
     /// Reads standard input without waiting: `EAGAIN` if there is nothing.
     fn console_read(&self, data: &mut [u8]) -> Result<usize, Errno>;
