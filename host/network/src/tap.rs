@@ -7,12 +7,12 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::ioctl::{IntegerSetter, Opcode, Updater, ioctl};
+use rustix::ioctl::{IntegerSetter, Opcode, Setter, Updater, ioctl};
 
 /// How a TAP device behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TapOptions {
-    /// Each frame has a `struct virtio_net_hdr` in front (`IFF_VNET_HDR`).
+    /// Each frame has a `struct virtio_net_hdr` in front (`IFF_VNET_HDR`): the 12 bytes of virtio 1.0 (`TUNSETVNETHDRSZ`).
     pub vnet_hdr: bool,
     /// The reader takes frames with partial checksums and TCP segments larger than the MTU (`TUNSETOFFLOAD` with `TUN_F_CSUM`,
     /// `TUN_F_TSO4`, `TUN_F_TSO6`). Needs `vnet_hdr`. Leave it out when the reader sets this itself, as QEMU does.
@@ -22,7 +22,10 @@ pub struct TapOptions {
 }
 
 const TUNSETIFF: Opcode = 0x4004_54ca;
+const TUNSETVNETHDRSZ: Opcode = 0x4004_54d8;
 const TUNSETOFFLOAD: Opcode = 0x4004_54d0;
+/// The size of `struct virtio_net_hdr_v1`, virtio 1.0 section 5.1.6.
+const VNET_HEADER_LENGTH: i32 = 12;
 const IFF_TAP: u16 = 0x0002;
 const IFF_NO_PI: u16 = 0x1000;
 const IFF_VNET_HDR: u16 = 0x4000;
@@ -52,6 +55,11 @@ pub(crate) fn open(name: &str, options: TapOptions) -> io::Result<OwnedFd> {
     }
     // SAFETY: TUNSETIFF reads and writes one `struct ifreq`, whose layout `InterfaceRequest` has.
     unsafe { ioctl(fd.as_fd(), Updater::<TUNSETIFF, InterfaceRequest>::new(&mut request))? };
+    if options.vnet_hdr {
+        // The device's default is the 10 bytes of the header before virtio 1.0, without the number of buffers.
+        // SAFETY: TUNSETVNETHDRSZ reads one int.
+        unsafe { ioctl(fd.as_fd(), Setter::<TUNSETVNETHDRSZ, i32>::new(VNET_HEADER_LENGTH))? };
+    }
     if options.vnet_hdr && options.offload {
         set_offload(&fd)?;
     }
