@@ -23,7 +23,7 @@ pub(super) struct Role(());
 impl Role {
     /// Takes the role if nobody has it.
     pub(super) fn take() -> Option<Self> {
-        TAKEN.compare_exchange(false, true, Ordering::SeqCst, Ordering::Relaxed).is_ok().then_some(Self(()))
+        TAKEN.compare_exchange(false, true, Ordering::SeqCst, Ordering::Relaxed).is_ok().then(|| Self(()))
     }
 }
 
