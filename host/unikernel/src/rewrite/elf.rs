@@ -1,15 +1,15 @@
 //! The ELF side: where text lies, and where instructions are known to start.
 
 use boot_info::Site;
-use object::Endianness;
-use object::elf::{self, FileHeader64};
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
+use elf::ElfBytes;
+use elf::abi::{EM_X86_64, PF_X, PT_GNU_EH_FRAME, PT_LOAD, SHF_EXECINSTR, SHT_NOBITS, STT_FUNC, STT_GNU_IFUNC};
+use elf::endian::LittleEndian;
+use elf::file::Class;
 
 use super::code::{self, Found};
 use super::patch::{self, Targets};
 
-type Header = FileHeader64<Endianness>;
-const LE: Endianness = Endianness::Little;
+type Elf<'a> = ElfBytes<'a, LittleEndian>;
 
 /// Larger files are not analysed.
 const LARGEST: usize = 1 << 30;
@@ -35,10 +35,12 @@ fn parse(file: &[u8]) -> Option<Vec<Site>> {
     if file.len() > LARGEST {
         return None;
     }
-    let header = Header::parse(file).ok()?;
-    let right = header.is_little_endian() && header.e_machine.get(LE) == elf::EM_X86_64;
-    let texts = if right { texts(header, file)? } else { return None };
-    let mut starts = starts(header, file);
+    let elf = Elf::minimal_parse(file).ok()?;
+    if elf.ehdr.class != Class::ELF64 || elf.ehdr.e_machine != EM_X86_64 {
+        return None;
+    }
+    let texts = texts(&elf);
+    let mut starts = starts(&elf);
     starts.sort_unstable();
     starts.dedup();
     let mut found = Found::default();
@@ -73,49 +75,38 @@ fn apart(mut sites: Vec<Site>) -> Vec<Site> {
 }
 
 /// Executable sections; of a file without section headers, executable segments. Addresses that wrap are left out.
-fn texts<'a>(header: &Header, file: &'a [u8]) -> Option<Vec<Text<'a>>> {
+fn texts<'a>(elf: &Elf<'a>) -> Vec<Text<'a>> {
     let mut texts = Vec::new();
-    if let Ok(sections) = header.section_headers(LE, file) {
-        for section in sections {
-            let code = section.sh_flags(LE) & u64::from(elf::SHF_EXECINSTR) != 0;
-            if code && let Ok(bytes) = section.data(LE, file) {
-                texts.push(Text { address: section.sh_addr(LE), offset: section.sh_offset(LE), bytes });
-            }
+    for section in elf.section_headers().into_iter().flat_map(|t| t.iter()) {
+        let code = section.sh_flags & u64::from(SHF_EXECINSTR) != 0 && section.sh_type != SHT_NOBITS;
+        if code && let Ok((bytes, None)) = elf.section_data(&section) {
+            texts.push(Text { address: section.sh_addr, offset: section.sh_offset, bytes });
         }
     }
     if texts.is_empty() {
-        for segment in header.program_headers(LE, file).ok()? {
-            let code = segment.p_type(LE) == elf::PT_LOAD && segment.p_flags(LE) & elf::PF_X != 0;
-            if code && let Ok(bytes) = segment.data(LE, file) {
-                texts.push(Text { address: segment.p_vaddr(LE), offset: segment.p_offset(LE), bytes });
+        for segment in
+            elf.segments().into_iter().flat_map(|t| t.iter()).filter(|s| s.p_type == PT_LOAD && s.p_flags & PF_X != 0)
+        {
+            if let Ok(bytes) = elf.segment_data(&segment) {
+                texts.push(Text { address: segment.p_vaddr, offset: segment.p_offset, bytes });
             }
         }
     }
     texts.retain(|t| t.address.checked_add(t.bytes.len() as u64).is_some_and(|end| end < 1 << 47));
-    Some(texts)
+    texts
 }
 
 /// Addresses at which instructions start: functions by symbols and by unwinding entries, and the entry point.
-fn starts(header: &Header, file: &[u8]) -> Vec<u64> {
-    let mut starts = vec![header.e_entry(LE)];
-    if let Ok(sections) = header.sections(LE, file) {
-        for kind in [elf::SHT_SYMTAB, elf::SHT_DYNSYM] {
-            let Ok(symbols) = sections.symbols(LE, file, kind) else { continue };
-            let functions = symbols.iter().filter(|s| matches!(s.st_type(), elf::STT_FUNC | elf::STT_GNU_IFUNC));
-            starts.extend(functions.map(|s| s.st_value(LE)));
-        }
+fn starts(elf: &Elf<'_>) -> Vec<u64> {
+    let mut starts = vec![elf.ehdr.e_entry];
+    for table in [elf.symbol_table(), elf.dynamic_symbol_table()] {
+        let Ok(Some((symbols, _))) = table else { continue };
+        let functions = symbols.iter().filter(|s| matches!(s.st_symtype(), STT_FUNC | STT_GNU_IFUNC));
+        starts.extend(functions.map(|s| s.st_value));
     }
-    if let Ok(segments) = header.program_headers(LE, file) {
-        for segment in segments.iter().filter(|s| s.p_type(LE) == elf::PT_GNU_EH_FRAME) {
-            starts.extend(
-                segment
-                    .data(LE, file)
-                    .ok()
-                    .and_then(|d| unwinding_starts(d, segment.p_vaddr(LE)))
-                    .into_iter()
-                    .flatten(),
-            );
-        }
+    for segment in elf.segments().into_iter().flat_map(|t| t.iter()).filter(|s| s.p_type == PT_GNU_EH_FRAME) {
+        let data = elf.segment_data(&segment).ok();
+        starts.extend(data.and_then(|d| unwinding_starts(d, segment.p_vaddr)).into_iter().flatten());
     }
     starts
 }
