@@ -114,3 +114,10 @@ impl File for PathOnly {
         self
     }
 }
+
+#[cfg(test)]
+mod pipe_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use linux_abi::fs::{
 };
 use platform::UserAddr;
 
-use super::arguments::{install, path, start};
+use super::arguments::{directory, install, path, start};
 use super::names::{create_in, new_node};
 use crate::mem::read_value;
 use crate::syscall::Call;
@@ -72,7 +72,9 @@ pub(super) fn openat2(call: &mut Call<'_>) -> Result<i64, Errno> {
 
 fn open_path(fd: i32, at: UserAddr, how: OpenHow) -> Result<i64, Errno> {
     let path = path(at)?;
-    let file = open_at(start(fd, &path)?, &path, how)?;
+    let confined = how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) != 0;
+    let start = if confined { directory(fd)? } else { start(fd, &path)? };
+    let file = open_at(start, &path, how)?;
     install(file, how.flags & O_CLOEXEC != 0)
 }
 

@@ -117,7 +117,11 @@ impl Data {
 
     /// Makes a range read as zeros, giving back whole pages (`FALLOC_FL_PUNCH_HOLE`).
     pub(super) fn punch(&mut self, offset: u64, len: u64) -> Result<(), Errno> {
-        let end = offset.saturating_add(len).min(self.size);
+        let end = match offset.saturating_add(len) {
+            // What lies behind the end of the file goes with its last page.
+            end if end >= self.size => self.size.next_multiple_of(SIZE as u64),
+            end => end,
+        };
         let mut at = offset;
         while at < end {
             let number = at / SIZE as u64;
