@@ -46,6 +46,20 @@ fn a_static_program_and_additions() {
 }
 
 #[test]
+fn added_files_keep_their_times_up_to_the_epoch_of_the_source() {
+    let (dir, store) = common::new_store();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    shell("touch -d @1000 $1; touch -d @5000 $2", &[&old, &new]);
+    let mut request = request("busybox", "/bin/busybox");
+    request.add =
+        vec![format!("{}:/old", old.display()).parse().unwrap(), format!("{}:/new", new.display()).parse().unwrap()];
+    request.source_date_epoch = Some(3000);
+    let image = pack(&store, &request, &mut silent()).unwrap().image;
+    assert_eq!(image.config.created.as_deref(), Some("1970-01-01T00:50:00Z"));
+    assert_eq!(with_image(&image.erofs, "cd $1; stat -c %Y old new bin/busybox", &[]), "1000\n3000\n0\n");
+}
+
+#[test]
 fn the_same_input_gives_the_same_image() {
     let packed = |dir: &Path| {
         let store = Store::open(dir).unwrap();
