@@ -156,6 +156,7 @@ pub const RULES: &[Rule] = &[
     rule(nr::READ, &[is(0, 0)], "console input"),
     rule(nr::CLOCK_GETTIME, &[within(0, 0, 12)], "clocks that the vDSO cannot read"),
     rule(nr::RT_SIGRETURN, &[], "end of the signal handler"),
+    rule(nr::RESTART_SYSCALL, &[], "the host itself resumes a wait after a stop (SIGSTOP, a debugger, a frozen group)"),
     rule(
         nr::MMAP,
         &[ADDRESS, LENGTH, PROTECTION, is(3, ANONYMOUS), is(4, NO_FILE), is(5, 0)],
