@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
@@ -70,6 +71,7 @@ pub(crate) fn send_failure(socket: impl AsFd, failure: &Failure) {
 
 /// Waits until the child has executed the program or has failed.
 pub(crate) fn receive(socket: &OwnedFd) -> Result<(), Error> {
+    wait_for_end(socket)?;
     let mut ready = false;
     let mut buffer = [0u8; LARGEST];
     loop {
@@ -83,6 +85,13 @@ pub(crate) fn receive(socket: &OwnedFd) -> Result<(), Error> {
             Err(e) => return Err(Error::Control(e.into())),
         }
     }
+}
+
+/// Sleeps until the child's end is closed. Asking for no event but that one spares the wake-up by "ready", at which the
+/// engine would only take the processor away from the child.
+fn wait_for_end(socket: &OwnedFd) -> Result<(), Error> {
+    let mut wanted = [PollFd::new(socket, PollFlags::empty())];
+    rustix::io::retry_on_intr(|| rustix::event::poll(&mut wanted, None)).map(drop).map_err(|e| Error::Control(e.into()))
 }
 
 fn encode(failure: &Failure) -> Vec<u8> {
@@ -159,6 +168,7 @@ mod tests {
         };
         send_ready(&child);
         send_failure(&child, &failure);
+        drop(child);
         let error = receive(&engine).unwrap_err();
         assert!(matches!(&error, Error::ProgramNotFound { program, .. } if program == "/bin/nothing"), "{error:?}");
         assert_eq!(error.class(), plan::FailureClass::NotFound);

@@ -150,6 +150,7 @@ fn plan(args: &[&str], erofs: PathBuf, state_dir: PathBuf) -> LaunchPlan {
         network: NetworkPlan { mode: NetworkMode::None, published: Vec::new() },
         state_dir,
         auto_remove: true,
+        stop_signal: 15,
         trace_syscalls: false,
     }
 }
