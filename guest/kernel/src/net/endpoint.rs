@@ -54,39 +54,26 @@ impl Endpoint {
     }
 }
 
-/// How many sockets one step usually wakes at most; more are kept on the heap.
-const USUAL: usize = 64;
-
 /// The sockets whose state changed in a step. They are told when the stack's lock is free again, so that a waiter may look
 /// at the socket at once.
-pub(crate) struct Wakes {
-    first: [Option<Arc<Endpoint>>; USUAL],
-    count: usize,
-    more: Vec<Arc<Endpoint>>,
-}
+#[derive(Default)]
+pub(crate) struct Wakes(Vec<Arc<Endpoint>>);
 
 impl Wakes {
-    /// Nobody yet.
-    pub(crate) fn new() -> Self {
-        Self { first: [const { None }; USUAL], count: 0, more: Vec::new() }
-    }
-
     /// Adds a socket.
     pub(crate) fn push(&mut self, endpoint: &Arc<Endpoint>) {
-        match self.first.get_mut(self.count) {
-            Some(place) => *place = Some(endpoint.clone()),
-            None => self.more.push(endpoint.clone()),
-        }
-        self.count += 1;
+        self.0.push(endpoint.clone());
     }
 
-    /// Tells all of them.
-    pub(crate) fn notify(mut self) {
-        for endpoint in self.first.iter_mut().take(self.count).filter_map(Option::take) {
+    /// Tells all of them, and forgets them.
+    pub(crate) fn notify(&mut self) {
+        for endpoint in self.0.drain(..) {
             endpoint.queue.wake_all();
         }
-        for endpoint in self.more {
-            endpoint.queue.wake_all();
-        }
+    }
+
+    /// Whether it keeps memory that can be used again.
+    pub(crate) fn has_capacity(&self) -> bool {
+        self.0.capacity() > 0
     }
 }

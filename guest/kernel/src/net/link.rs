@@ -24,13 +24,15 @@ pub(crate) struct Transmit {
     buffer: Vec<u8>,
     /// Frames with an IP packet so far: how the stack sees that a packet waits for address resolution instead.
     pub(crate) packets: u64,
+    /// The last of them filled the largest packet, so more may follow.
+    pub(crate) filled: bool,
     mtu: usize,
 }
 
 impl Transmit {
     /// A buffer for the largest frame. `mtu` counts the IP packet alone.
     pub(crate) fn new(mtu: u16) -> Self {
-        Self { buffer: vec![0; HEADER + LARGEST], packets: 0, mtu: usize::from(mtu).max(576) }
+        Self { buffer: vec![0; HEADER + LARGEST], packets: 0, filled: false, mtu: usize::from(mtu).max(576) }
     }
 
     /// Fills in the virtio-net header and the partial checksum of the frame of `len` bytes, and sends it. A full queue loses
@@ -40,6 +42,7 @@ impl Transmit {
         header.fill(0);
         if frame.get(12..14) == Some(&[0x08, 0x00]) {
             self.packets += 1;
+            self.filled = len >= self.mtu;
             offload(header, frame, segment);
         }
         machine().send_packet(&[&self.buffer[..HEADER + len]]);

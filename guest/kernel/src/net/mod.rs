@@ -32,11 +32,6 @@ pub(crate) fn init(network: Option<&Network>) {
     stack::init(network);
 }
 
-/// Whether packets may arrive, so that a sleeping thread has to watch for them.
-pub(crate) fn active() -> bool {
-    stack::has_external()
-}
-
 /// Receives what has arrived, runs the protocols and sends; says when it wants to be called again if no packet comes.
 /// Called by the watcher, and by whoever is about to say that nothing is ready (`epoll_wait` with a zero timeout).
 pub(crate) fn poll() -> Option<Deadline> {

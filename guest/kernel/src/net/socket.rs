@@ -305,11 +305,6 @@ impl Socket {
     pub(crate) fn sender_to_note(&self) -> Option<Sender> {
         matches!(self.kind, Kind::Unix(_)).then(current_sender)
     }
-
-    /// The identity of the socket in `/proc/self/fd` and fstat(2).
-    pub(crate) fn inode(&self) -> u64 {
-        self.inode
-    }
 }
 
 impl File for Socket {

@@ -126,7 +126,7 @@ impl Tcp {
         }
         let bound = setup.bound.map(|(at, _)| at);
         match stack::with(|stack| stack.connect(&self.endpoint, to, bound))? {
-            Connected::External(_) => {
+            Connected::External => {
                 setup.connecting = true;
                 self.role.store(EXTERNAL, Ordering::Release);
                 Err(Errno::EINPROGRESS)

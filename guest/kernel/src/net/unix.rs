@@ -19,7 +19,9 @@ use crate::sync::{Mutex, Once, mutex};
 use crate::vfs::Events;
 
 /// The names of the abstract name space, which each type has for itself.
-static ABSTRACT: Mutex<Option<HashMap<(u32, Vec<u8>), Weak<Unix>>>> = mutex(None);
+static ABSTRACT: Mutex<Option<Names>> = mutex(None);
+
+type Names = HashMap<(u32, Vec<u8>), Weak<Unix>>;
 
 /// An AF_UNIX socket.
 pub(crate) struct Unix {
@@ -342,7 +344,7 @@ impl Unix {
         events.set(Events::RDHUP, mailbox.ended);
         events.set(Events::HUP, mailbox.ended && self.kind == sock::SEQPACKET);
         drop(mailbox);
-        let room = peer.is_none_or(|peer| Arc::as_ptr(&peer) == self as *const Self || peer.mailbox.lock().has_room());
+        let room = peer.is_none_or(|peer| core::ptr::eq(Arc::as_ptr(&peer), self) || peer.mailbox.lock().has_room());
         events.set(Events::OUT, room);
         events
     }

@@ -40,7 +40,10 @@ fn accept_with(call: &Call<'_>, flags: u32) -> Result {
     let family = socket.family;
     let fd = open::install(accepted, flags)?;
     let written = address::write_counted(call.addr(1), call.addr(2), Some(&peer), family);
-    written.inspect_err(|_| drop(current().process.files.close(fd as i32)))?;
+    if let Err(error) = written {
+        let _ = current().process.files.close(fd as i32);
+        return Err(error);
+    }
     Ok(fd)
 }
 

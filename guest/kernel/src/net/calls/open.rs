@@ -51,8 +51,14 @@ pub(super) fn socketpair(call: &mut Call<'_>) -> Result {
     let (first, second) = Unix::pair(kind);
     let descriptor = |unix| install(Socket::of(af::UNIX, Kind::Unix(unix), Options::default()), flags);
     let first = descriptor(first)? as i32;
-    let close = |fd: i32| current().process.files.close(fd);
-    let second = descriptor(second).inspect_err(|_| drop(close(first)))? as i32;
-    write_value(call.addr(3), &[first, second]).inspect_err(|_| drop((close(first), close(second))))?;
+    // What cannot be told to the application must not stay open.
+    let close = |fd: i32| {
+        let _ = current().process.files.close(fd);
+    };
+    let second = descriptor(second).inspect_err(|_| close(first))? as i32;
+    write_value(call.addr(3), &[first, second]).inspect_err(|_| {
+        close(first);
+        close(second);
+    })?;
     Ok(0)
 }

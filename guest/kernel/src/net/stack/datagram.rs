@@ -237,7 +237,7 @@ impl Stack {
         metadata.local_address = Some(external.address().into());
         let socket = sockets.get_mut::<udp::Socket<'_>>(*handle);
         socket.send_slice(data, metadata).map_err(|_| Errno::EAGAIN)?;
-        external.flush(sockets, now);
+        external.flush_datagrams(sockets, now);
         if !sockets.get_mut::<udp::Socket<'_>>(*handle).can_send() || queued(sockets, *handle) {
             self.stall_datagrams(slot, now);
         }
@@ -262,7 +262,7 @@ impl Stack {
             };
             inbox.stalled = false;
             let Some((sockets, handle)) = &mut inbox.outbox else { continue };
-            external.flush(sockets, now);
+            external.flush_datagrams(sockets, now);
             if queued(sockets, *handle) {
                 self.stall_datagrams(slot, now);
             }

@@ -89,13 +89,27 @@ impl External {
         let _ = self.interface.poll_ingress_single(instant(now), &mut device, &mut self.nobody);
     }
 
-    /// Sends what the sockets of a set have to send, and says whether that was anything. Nothing is sent as long as the link
-    /// address of the next hop is being asked for.
+    /// Sends what a connection has to send, and says whether that was anything. Nothing is sent as long as the link address
+    /// of the next hop is being asked for.
     pub(crate) fn flush(&mut self, sockets: &mut SocketSet<'static>, now: Deadline) -> bool {
         let before = self.transmit.packets;
+        loop {
+            self.transmit.filled = false;
+            // A packet that is not full was the connection's last: no need to ask.
+            if !self.send_one(sockets, now) || !self.transmit.filled {
+                return self.transmit.packets != before;
+            }
+        }
+    }
+
+    /// Sends the datagrams of a socket, as far as the link addresses of their next hops are known.
+    pub(crate) fn flush_datagrams(&mut self, sockets: &mut SocketSet<'static>, now: Deadline) {
+        while self.send_one(sockets, now) {}
+    }
+
+    fn send_one(&mut self, sockets: &mut SocketSet<'static>, now: Deadline) -> bool {
         let mut device = Link { frame: None, transmit: &mut self.transmit };
-        while self.interface.poll_egress(instant(now), &mut device, sockets) != PollResult::None {}
-        self.transmit.packets != before
+        self.interface.poll_egress(instant(now), &mut device, sockets) != PollResult::None
     }
 
     /// When a set of sockets wants to be looked at again.

@@ -24,7 +24,6 @@ use hashbrown::HashMap;
 use platform::Deadline;
 
 pub(crate) use connection::Connection;
-pub(crate) use datagram::{Datagram, Inbox};
 pub(crate) use listener::{Arrival, Local};
 pub(crate) use ports::{Sharing, Token};
 pub(crate) use tcp::Connected;
@@ -62,6 +61,8 @@ pub(crate) struct Stack {
     lingering: alloc::collections::VecDeque<u32>,
     /// Who has to be told besides.
     woken: Vec<Arc<Endpoint>>,
+    /// Memory for the list of those that a step has to tell.
+    spare: Wakes,
     /// What the watcher was told when it last asked.
     told: Option<Deadline>,
 }
@@ -89,16 +90,12 @@ pub(crate) fn init(network: Option<&Network>) {
         stalled: Vec::new(),
         lingering: alloc::collections::VecDeque::new(),
         woken: Vec::new(),
+        spare: Wakes::default(),
         told: None,
     };
     stack.tcp_ports.seed(u16::from_ne_bytes([random[0], random[1]]));
     stack.udp_ports.seed(u16::from_ne_bytes([random[2], random[3]]));
     STACK.set(mutex(stack));
-}
-
-/// Whether there is an interface to the outside.
-pub(crate) fn has_external() -> bool {
-    STACK.try_get().is_some_and(|stack| stack.lock().external.is_some())
 }
 
 /// The stack, locked.
@@ -108,32 +105,32 @@ pub(crate) fn lock() -> MutexGuard<'static, Stack> {
 
 /// Does something with the stack, then looks at what that touched, and tells who has to be told when the lock is free.
 pub(crate) fn with<R>(action: impl FnOnce(&mut Stack) -> R) -> R {
-    let mut wakes = None;
+    let mut wakes = Wakes::default();
     let mut stack = lock();
     let result = action(&mut stack);
     if !stack.dirty.is_empty() || !stack.woken.is_empty() {
-        let wakes = wakes.insert(Wakes::new());
-        stack.settle(machine().monotonic_ns(), wakes);
+        stack.settle(machine().monotonic_ns(), &mut wakes);
     }
     let sooner = stack.sooner_than_told();
     drop(stack);
     if sooner {
         crate::wait::deadline_changed();
     }
-    if let Some(wakes) = wakes {
-        wakes.notify();
-    }
+    wakes.notify();
     result
 }
 
 /// One step: receives, runs timers, sends. Gives the next deadline.
 pub(crate) fn poll() -> Option<Deadline> {
-    let mut wakes = Wakes::new();
     let mut stack = STACK.try_get()?.lock();
+    let mut wakes = core::mem::take(&mut stack.spare);
     let next = stack.step(&mut wakes);
     stack.told = Some(next.unwrap_or(Deadline::MAX));
     drop(stack);
     wakes.notify();
+    if wakes.has_capacity() {
+        lock().spare = wakes;
+    }
     next
 }
 
@@ -220,5 +217,10 @@ impl Stack {
     /// How many connections there are, in any state.
     pub(crate) fn open_connections(&self) -> usize {
         self.connections.len()
+    }
+
+    /// Processes a frame as if it had arrived.
+    pub(crate) fn inject(&mut self, frame: &[u8], now: Deadline) {
+        self.ingress(frame, now);
     }
 }

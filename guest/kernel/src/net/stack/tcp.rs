@@ -18,8 +18,8 @@ use crate::net::stack::ports::{Sharing, Token};
 
 /// What connect(2) began.
 pub(crate) enum Connected {
-    /// A handshake with the outside; its slot.
-    External(u32),
+    /// A handshake with the outside.
+    External,
     /// A connection inside the instance, already complete.
     Local(Local),
 }
@@ -120,7 +120,7 @@ impl Stack {
         if let (Err(_), Some(token)) = (&result, token) {
             self.tcp_ports.release(token);
         }
-        result.map(Connected::External)
+        result.map(|_| Connected::External)
     }
 
     fn start_handshake(

@@ -58,6 +58,11 @@ impl TapMachine {
         machine
     }
 
+    /// Now.
+    pub(super) fn clock(&self) -> Deadline {
+        self.monotonic_ns()
+    }
+
     /// Runs the stack until `done`; panics after 20 seconds.
     pub(super) fn run_until(&self, mut done: impl FnMut() -> bool) {
         let end = Instant::now() + Duration::from_secs(20);

@@ -54,3 +54,8 @@ fn ping_and_unknown_ports() {
 fn closing() {
     in_namespace("closing");
 }
+
+#[test]
+fn rubbish_does_no_harm() {
+    in_namespace("rubbish");
+}
