@@ -17,7 +17,7 @@ use crate::vfs::erofs::Image;
 use crate::vfs::mount::{self, Mount};
 use crate::vfs::path::{How, walk};
 use crate::vfs::tree::{self, Node, Tree};
-use crate::vfs::{DescriptorTable, File, Inode, Kind, NewNode, OpenFile, dev, proc, sys};
+use crate::vfs::{DescriptorTable, File, Inode, Kind, NewNode, OpenFile, dev, proc, sys, volume};
 
 /// Device numbers of the file systems.
 const ROOT_DEVICE: u64 = 0x10;
@@ -65,7 +65,29 @@ pub(crate) fn init(info: &BootInfo<'_>) -> Result<(), Errno> {
     let shm_tree: &'static Tree = Box::leak(Box::new(Tree::empty(SHM_DEVICE)));
     add(&mut mounts, "/dev/shm", shm, shm_tree.root()?, ["shm", "tmpfs", "rw,nosuid,nodev,noexec"]);
     mount::set(mounts);
+    mount::set_volumes(volume::mounts(info)?);
     Ok(())
+}
+
+/// What a volume at this path covers; what is missing of the path is made. `EINVAL` inside another volume.
+pub(super) fn mount_point(path: &[u8], is_directory: bool) -> Result<Arc<dyn Inode>, Errno> {
+    let ends = path.iter().enumerate().filter(|(n, byte)| **byte == b'/' && *n > 0).map(|(n, _)| n);
+    for end in ends.chain([path.len()]) {
+        let found = walk(mount::root(), &path[..end], How::FOLLOW)?;
+        if found.inode.is_none() {
+            let kind = if end == path.len() && !is_directory { Kind::Regular } else { Kind::Directory };
+            node(&found.parent)?.add_unchecked(&found.name, &NewNode { kind, ..DIRECTORY })?;
+        }
+    }
+    let inode = walk(mount::root(), path, How::FOLLOW)?.existing()?.clone();
+    // Only inodes of trees keep their identity from lookup to lookup.
+    let node = node(&inode).map_err(|_| Errno::EINVAL)?;
+    match (node.kind() == Kind::Directory, is_directory) {
+        (true, false) => return Err(Errno::EISDIR),
+        (false, true) => return Err(Errno::ENOTDIR),
+        _ => {}
+    }
+    Ok(inode)
 }
 
 fn add(mounts: &mut Vec<Mount>, path: &str, covered: Arc<dyn Inode>, root: Arc<dyn Inode>, label: [&'static str; 3]) {

@@ -29,6 +29,7 @@ mod sys;
 mod table;
 mod timerfd;
 mod tree;
+mod volume;
 
 use alloc::sync::Arc;
 use core::any::Any;

@@ -18,16 +18,24 @@ pub(crate) struct Mount {
     pub(crate) label: [&'static str; 3],
 }
 
+/// The instance's own mounts, the root first.
 static MOUNTS: Once<Vec<Mount>> = Once::new();
+/// The volumes: their mount points are found by walking over the instance's own mounts.
+static VOLUMES: Once<Vec<Mount>> = Once::new();
 
-/// Sets all mounts, the root first. Called once.
+/// Sets the instance's own mounts, the root first. Called once.
 pub(super) fn set(mounts: Vec<Mount>) {
     MOUNTS.set(mounts);
 }
 
+/// Sets the mounts of volumes. Called once.
+pub(super) fn set_volumes(mounts: Vec<Mount>) {
+    VOLUMES.set(mounts);
+}
+
 /// The mounts, the root first.
-pub(crate) fn all() -> &'static [Mount] {
-    MOUNTS.get()
+pub(crate) fn all() -> impl DoubleEndedIterator<Item = &'static Mount> {
+    MOUNTS.try_get().into_iter().flatten().chain(VOLUMES.try_get().into_iter().flatten())
 }
 
 /// The root directory.
@@ -43,26 +51,26 @@ pub(crate) fn same(a: &Arc<dyn Inode>, b: &Arc<dyn Inode>) -> bool {
 /// What one comes to at this inode: the top of what is mounted over it, or itself.
 pub(super) fn cross(inode: Arc<dyn Inode>) -> Arc<dyn Inode> {
     // Later mounts may lie on the tops of earlier ones.
-    MOUNTS.try_get().into_iter().flatten().fold(inode, |at, mount| match &mount.covered {
+    all().fold(inode, |at, mount| match &mount.covered {
         Some(covered) if same(covered, &at) => mount.root.clone(),
         _ => at,
     })
 }
 
 fn covered_by(top: &Arc<dyn Inode>) -> Option<&'static Arc<dyn Inode>> {
-    MOUNTS.try_get()?.iter().rev().find(|mount| same(&mount.root, top))?.covered.as_ref()
+    all().rev().find(|mount| same(&mount.root, top))?.covered.as_ref()
 }
 
 /// The top of the mount with this device number.
 pub(super) fn top_of(device: u64) -> Option<Arc<dyn Inode>> {
     let is_it = |mount: &&Mount| mount.root.attributes().is_ok_and(|a| a.dev == device);
-    MOUNTS.try_get()?.iter().find(is_it).map(|mount| mount.root.clone())
+    all().find(is_it).map(|mount| mount.root.clone())
 }
 
 /// Whether something is mounted here, or this is the top of a mount: such an entry can be neither removed nor renamed.
 pub(super) fn is_busy(inode: &Arc<dyn Inode>) -> bool {
     let busy = |mount: &Mount| same(&mount.root, inode) || mount.covered.as_ref().is_some_and(|c| same(c, inode));
-    MOUNTS.try_get().into_iter().flatten().any(busy)
+    all().any(busy)
 }
 
 /// The directory above one (`..`); the root is above itself.

@@ -33,7 +33,7 @@ pub(super) fn mounts(_: &Subject) -> Result<String, Errno> {
 
 pub(super) fn mountinfo(_: &Subject) -> Result<String, Errno> {
     let mut text = String::new();
-    for (n, mount) in mount::all().iter().enumerate() {
+    for (n, mount) in mount::all().enumerate() {
         let [source, kind, options] = mount.label;
         let device = mount.root.attributes().map_or(0, |a| a.dev);
         let parent = if n == 0 { 0 } else { 20 };
