@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 # program or file that shows that the package is there : package
 needs=(
-  gcc:gcc redis-server:redis-server redis-benchmark:redis-tools mkfs.erofs:erofs-utils crun:crun
+  gcc:gcc g++:g++ redis-server:redis-server redis-benchmark:redis-tools mkfs.erofs:erofs-utils crun:crun
   qemu-system-x86_64:qemu-system-x86 virtiofsd:virtiofsd ip:iproute2 unshare:util-linux busybox:busybox-static
   python3:python3 sqlite3:sqlite3 skopeo:skopeo umoci:umoci dpkg-deb:dpkg xz:xz-utils zstd:zstd nsenter:util-linux nc:netcat-openbsd
 )

@@ -27,13 +27,14 @@ fn main() -> ExitCode {
 
 /// Everything, also after a failure: one run shows all that is to be mended.
 fn check() -> Result<(), Failure> {
-    let checks: [(&str, fn() -> Result<(), Failure>); 6] = [
+    let checks: [(&str, fn() -> Result<(), Failure>); 7] = [
         ("format", || cargo(&["fmt", "--all", "--check"])),
         ("layers", layers::check),
         ("licences", licences::check),
         ("coverage page", abi::check_page),
         ("clippy (host)", clippy_host),
         ("clippy (guest)", clippy_guest),
+        ("fuzz targets", fuzz_targets),
     ];
     let mut failed = Vec::new();
     for (name, run) in checks {
@@ -54,6 +55,12 @@ fn clippy_guest() -> Result<(), Failure> {
     let packages = ["-p", "kernel", "-p", "platform-process", "-p", "unikernel-process"];
     let target = ["--target", "x86_64-unknown-none", "--", "-D", "warnings"];
     cargo(&[&["clippy", "--quiet"], &packages[..], &target[..]].concat())
+}
+
+/// They link against the libc of the host's compiler, so they have a target of their own.
+fn fuzz_targets() -> Result<(), Failure> {
+    let target = ["--target", "x86_64-unknown-linux-gnu", "--target-dir", "target/fuzz"];
+    cargo(&[&["check", "--quiet", "--bins", "--manifest-path", "fuzz/Cargo.toml"], &target[..]].concat())
 }
 
 fn cargo(args: &[&str]) -> Result<(), Failure> {
