@@ -51,7 +51,7 @@ pub(crate) fn launch(
             Running::Container(created.start()?)
         }
         Isolation::Unikernel => {
-            let tap = connection.as_ref().map(|c| unikernel_tap(c)).transpose()?;
+            let tap = connection.as_ref().map(unikernel_tap).transpose()?;
             let table = crate::rewrite::table(paths, plan)?;
             let keep = tap.as_ref().and_then(|tap| tap.tap.try_clone().ok());
             let instance = unikernel::start(plan, io, tap, &paths.unikernel(), &etc.texts(table))?;
@@ -60,7 +60,7 @@ pub(crate) fn launch(
         }
         Isolation::Microvm => {
             let kernel = microvm::kernel::locate(&paths.kernels())?;
-            let tap = connection.as_ref().map(|c| vm_tap(c)).transpose()?;
+            let tap = connection.as_ref().map(vm_tap).transpose()?;
             let vm = microvm::start(plan, io, tap, &kernel, &paths.agent())?;
             record(vm.pid() as i32, address)?;
             Running::Microvm(Box::new(vm))
