@@ -8,6 +8,7 @@ use crate::machine::machine;
 use crate::signal::send::{deliverable, take_next};
 use crate::signal::{Disposition, Info, SigSet, frame};
 use crate::task::{Thread, current, exit_process};
+use crate::time::service;
 
 /// A call that a signal interrupted: its number and whether it wants to be made again.
 #[derive(Clone, Copy)]
@@ -82,8 +83,11 @@ fn die(info: &Info, context: &UserContext) -> ! {
 
 /// Turns an exception into a signal and delivers it.
 pub(crate) fn trapped(context: &mut UserContext, trap: &Trap) {
-    let info = info_of(trap);
     let thread = current();
+    if service::is_service(&thread) {
+        service::run();
+    }
+    let info = info_of(trap);
     let signal = info.signal();
     // A fault cannot be ignored or put off (signal(7)).
     let ignored = thread.process.signals.disposition(signal) == Disposition::Ignore;

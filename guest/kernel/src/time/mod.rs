@@ -2,6 +2,7 @@
 
 mod clock;
 mod posix;
+pub(crate) mod service;
 mod timers;
 
 use linux_abi::time::Timespec;

@@ -63,6 +63,7 @@ impl Timer {
             crate::time::remove(id);
         }
         if let Some(next) = next {
+            crate::time::service::start();
             self.enqueue(next);
         }
         before

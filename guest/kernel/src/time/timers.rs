@@ -29,6 +29,7 @@ pub(crate) fn add(deadline: Deadline, waiter: Arc<dyn Waiter>) -> TimerId {
     };
     if earliest {
         crate::wait::deadline_changed();
+        super::service::changed();
     }
     id
 }
