@@ -68,6 +68,7 @@ fn plan(image: &str, state: &Path, memory: u64, cpu_millis: u32) -> LaunchPlan {
         network: NetworkPlan { mode: NetworkMode::None, published: Vec::new() },
         state_dir: state.to_owned(),
         auto_remove: false,
+        stop_signal: 15,
         trace_syscalls: false,
     }
 }

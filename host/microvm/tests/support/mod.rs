@@ -130,6 +130,7 @@ pub(crate) fn case(fixture: &Fixture, args: &[&str]) -> Case {
         network: NetworkPlan { mode: NetworkMode::None, published: Vec::new() },
         state_dir: state.path().to_owned(),
         auto_remove: false,
+        stop_signal: 15,
         trace_syscalls: false,
     };
     Case { plan, state }
