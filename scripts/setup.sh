@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 needs=(
   gcc:gcc g++:g++ redis-server:redis-server redis-benchmark:redis-tools mkfs.erofs:erofs-utils crun:crun
   qemu-system-x86_64:qemu-system-x86 virtiofsd:virtiofsd ip:iproute2 unshare:util-linux busybox:busybox-static
-  python3:python3 sqlite3:sqlite3 skopeo:skopeo umoci:umoci dpkg-deb:dpkg xz:xz-utils zstd:zstd nsenter:util-linux nc:netcat-openbsd
+  python3:python3 sqlite3:sqlite3 skopeo:skopeo umoci:umoci nft:nftables ping:iputils-ping dpkg-deb:dpkg xz:xz-utils zstd:zstd nsenter:util-linux nc:netcat-openbsd
 )
 export PATH="$PATH:/usr/sbin:/sbin:/usr/lib/qemu:/usr/libexec"
 missing=()
