@@ -219,6 +219,7 @@ const MADV_DONTNEED: i32 = 4;
 const MADV_FREE: i32 = 8;
 const MADV_REMOVE: i32 = 9;
 const MADV_HWPOISON: i32 = 100;
+const MADV_SOFT_OFFLINE: i32 = 101;
 
 /// madvise(2).
 fn madvise(call: &mut Call<'_>) -> Result<i64, Errno> {
@@ -235,7 +236,7 @@ fn madvise(call: &mut Call<'_>) -> Result<i64, Errno> {
         MADV_DONTNEED | MADV_FREE => mm.discard(range).map(|()| 0),
         MADV_REMOVE => Err(Errno::EOPNOTSUPP),
         0..=3 | 10..=21 => if mm.is_mapped(range) { Ok(0) } else { Err(Errno::ENOMEM) },
-        MADV_HWPOISON.. => Err(Errno::EPERM),
+        MADV_HWPOISON | MADV_SOFT_OFFLINE => Err(Errno::EPERM),
         _ => Err(Errno::EINVAL),
     }
 }

@@ -118,10 +118,9 @@ impl Mm {
         self.inner.lock().map.covers(range)
     }
 
-    /// Whether the mapping at an address would allow an access; `None` if nothing is mapped there.
-    pub(crate) fn allows(&self, addr: u64, write: bool) -> Option<bool> {
-        let inner = self.inner.lock();
-        inner.map.find(addr).map(|(_, vma)| if write { vma.prot.write } else { vma.prot.read })
+    /// What the mapping at an address allows; `None` if nothing is mapped there.
+    pub(crate) fn protection(&self, addr: u64) -> Option<Prot> {
+        self.inner.lock().map.find(addr).map(|(_, vma)| vma.prot)
     }
 }
 
@@ -129,7 +128,8 @@ impl Inner {
     pub(super) fn make(&mut self, request: Request) -> Result<u64, Errno> {
         let len = page_up(request.len).filter(|len| *len > 0).ok_or(Errno::ENOMEM)?;
         let private_writable = request.prot.write && !request.shared && !request.unreserved;
-        if private_writable && matches!(request.content, Content::Anonymous) && len > self.largest {
+        let memory = matches!(request.content, Content::Anonymous | Content::Named(_));
+        if private_writable && memory && len > self.largest {
             return Err(Errno::ENOMEM);
         }
         if self.limit != u64::MAX && self.map.bytes(|_| true).saturating_add(len) > self.limit {

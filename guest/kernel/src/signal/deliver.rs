@@ -110,12 +110,18 @@ fn info_of(trap: &Trap) -> Info {
     }
 }
 
-/// The processor's error code: the access was a write.
+/// The processor's error code: the access was a write, or an instruction fetch.
 const WRITE_ACCESS: u64 = 2;
+const FETCH: u64 = 16;
 
 fn fault_info(trap: &Trap) -> Info {
     let addr = trap.addr.0;
-    match current().process.mm.allows(addr, trap.error_code & WRITE_ACCESS != 0) {
+    let allowed = current().process.mm.protection(addr).map(|prot| match trap.error_code {
+        code if code & FETCH != 0 => prot.exec,
+        code if code & WRITE_ACCESS != 0 => prot.write,
+        _ => prot.read,
+    });
+    match allowed {
         None => Info::fault(SIGSEGV, SEGV_MAPERR, addr),
         Some(false) => Info::fault(SIGSEGV, SEGV_ACCERR, addr),
         // The mapping allows it, so the page lies behind the end of the mapped file.
