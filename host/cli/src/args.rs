@@ -191,9 +191,9 @@ pub(crate) struct StopArgs {
     /// Seconds to wait before SIGKILL
     #[arg(short, long, default_value_t = 10, value_name = "SECONDS")]
     pub(crate) time: u64,
-    /// The signal that asks
-    #[arg(short, long, default_value = "TERM", value_parser = crate::signal::parse)]
-    pub(crate) signal: i32,
+    /// The signal that asks, instead of the image's (which is TERM if it says nothing)
+    #[arg(short, long, value_parser = engine::parse_signal)]
+    pub(crate) signal: Option<i32>,
     #[command(flatten)]
     pub(crate) names: Names,
 }
@@ -201,7 +201,7 @@ pub(crate) struct StopArgs {
 #[derive(Debug, Args)]
 pub(crate) struct KillArgs {
     /// The signal
-    #[arg(short, long, default_value = "KILL", value_parser = crate::signal::parse)]
+    #[arg(short, long, default_value = "KILL", value_parser = engine::parse_signal)]
     pub(crate) signal: i32,
     #[command(flatten)]
     pub(crate) names: Names,

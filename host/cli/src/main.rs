@@ -4,7 +4,6 @@
 mod args;
 mod commands;
 mod output;
-mod signal;
 
 use std::process::ExitCode;
 

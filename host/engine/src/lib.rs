@@ -13,6 +13,7 @@ mod paths;
 mod request;
 mod rewrite;
 mod settings;
+mod signal;
 mod supervisor;
 mod sys;
 mod system;
@@ -26,6 +27,7 @@ pub use logs::Logs;
 pub use paths::Paths;
 use plan::ExitStatus;
 pub use request::RunRequest;
+pub use signal::{ParseSignalError, parse_signal};
 pub use supervisor::{LogLine, Streams, Terminal};
 pub use system::{Capability, Finding, SystemInfo};
 

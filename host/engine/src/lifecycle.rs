@@ -62,13 +62,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Asks the program to end with `signal`, and ends it with SIGKILL if it has not within `grace`.
-    pub fn stop(&self, what: &str, signal: i32, grace: Duration) -> Result<(), Error> {
+    /// Asks the program to end with `signal` (its image's stop signal if not given), and ends it with SIGKILL if it has not
+    /// within `grace`.
+    pub fn stop(&self, what: &str, signal: Option<i32>, grace: Duration) -> Result<(), Error> {
         let instance = self.find(what)?;
         if !instance.health.is_alive() {
             return Ok(());
         }
-        self.signal(&instance, signal)?;
+        self.signal(&instance, signal.unwrap_or(instance.plan.stop_signal))?;
         if self.ends_within(&instance, grace)? {
             return Ok(());
         }

@@ -90,6 +90,7 @@ impl RunRequest {
             resources: self.resources.clone(),
             network: NetworkPlan { mode: self.network, published: self.publish.clone() },
             auto_remove: self.auto_remove,
+            stop_signal: stop_signal(&image)?,
             trace_syscalls: self.trace_syscalls,
             id,
         })
@@ -192,6 +193,15 @@ impl RunRequest {
         }
         Ok(self.volumes.clone())
     }
+}
+
+/// What the image says; an image that names no signal of Linux would otherwise surprise at its first `stop`.
+fn stop_signal(image: &Image) -> Result<i32, Error> {
+    let Some(text) = image.config.stop_signal.as_deref().filter(|text| !text.is_empty()) else {
+        return Ok(libc::SIGTERM);
+    };
+    let bad = |error| Error::Invalid(format!("the image's configuration has a bad StopSignal: {error}"));
+    crate::parse_signal(text).map_err(bad)
 }
 
 fn is_hostname(name: &str) -> bool {

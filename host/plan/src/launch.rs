@@ -80,6 +80,8 @@ pub struct LaunchPlan {
     pub state_dir: PathBuf,
     /// Removes the instance when it ends.
     pub auto_remove: bool,
+    /// The signal that asks the program to end (`StopSignal` of the image's configuration, or SIGTERM).
+    pub stop_signal: i32,
     /// Prints each system call of the program to the instance's standard error (unikernel).
     pub trace_syscalls: bool,
 }

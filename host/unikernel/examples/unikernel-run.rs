@@ -48,6 +48,7 @@ fn launch_plan(image: PathBuf, args: Vec<String>, memory: Option<u64>, trace: bo
         network: NetworkPlan { mode: NetworkMode::None, published: Vec::new() },
         state_dir: std::env::temp_dir(),
         auto_remove: true,
+        stop_signal: 15,
         trace_syscalls: trace,
     }
 }

@@ -92,6 +92,7 @@ pub(crate) fn launch_plan(image: &Path) -> LaunchPlan {
         network: NetworkPlan { mode: NetworkMode::None, published: Vec::new() },
         state_dir: std::env::temp_dir(),
         auto_remove: true,
+        stop_signal: 15,
         trace_syscalls: false,
     }
 }
