@@ -9,6 +9,7 @@ use smoltcp::wire::IpListenEndpoint;
 
 use crate::net::endpoint::Endpoint;
 use crate::net::frame::{self, Frame, TcpFlags};
+use crate::net::link::ETHERNET;
 use crate::net::stack::Stack;
 use crate::net::stack::connection::{ACCEPT_TIMEOUT, Connection, Flow, Owner};
 
@@ -54,6 +55,9 @@ impl Stack {
             return self.for_nobody(frame, now);
         };
         if let Some(connection) = self.connections.get_mut(slot) {
+            // The host joins segments before it hands them over: one large frame stands for several, and the sender may
+            // have no right to send more before it hears of them.
+            connection.acknowledge_soon(frame.len() > usize::from(external.network.mtu) + ETHERNET);
             external.receive(frame, &mut connection.sockets, now);
             connection.reset |= flags.reset;
         }
