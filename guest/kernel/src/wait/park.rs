@@ -106,11 +106,14 @@ impl Parker {
                 }
                 _ => {}
             }
+            let mut interrupted = outcome == WaitOutcome::Interrupted;
             if timer.is_some() {
                 crate::time::run_expired();
+                // A timer's signal to this very thread rouses nobody.
+                interrupted |= crate::task::signal_pending();
             }
             let timed_out = deadline.is_some_and(|at| crate::time::monotonic() >= at);
-            if outcome == WaitOutcome::Interrupted || timed_out {
+            if interrupted || timed_out {
                 let seen = self.word.swap(EMPTY, Ordering::AcqRel);
                 return match seen {
                     NOTIFIED => WaitOutcome::Woken,
@@ -132,6 +135,10 @@ impl Parker {
             if self.notified() {
                 break WaitOutcome::Woken;
             }
+            // Also those that the timers have just sent: a signal to this very thread rouses nobody.
+            if crate::task::signal_pending() {
+                break WaitOutcome::Interrupted;
+            }
             if deadline.is_some_and(|at| crate::time::monotonic() >= at) {
                 break WaitOutcome::TimedOut;
             }
@@ -140,7 +147,7 @@ impl Parker {
             if ready.stdin {
                 watcher::stdin_ready();
             }
-            if ready.interrupted || crate::task::signal_pending() {
+            if ready.interrupted {
                 break WaitOutcome::Interrupted;
             }
         };
