@@ -1,7 +1,7 @@
 //! One TCP connection over the external interface.
 
 use alloc::sync::Arc;
-use alloc::vec;
+use alloc::vec::Vec;
 use core::net::SocketAddrV4;
 
 use linux_abi::Errno;
@@ -100,23 +100,31 @@ fn buffer_size(connections: usize) -> usize {
     }
 }
 
+fn buffer(size: usize) -> Result<Vec<u8>, Errno> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(size).map_err(|_| Errno::ENOBUFS)?;
+    buffer.resize(size, 0);
+    Ok(buffer)
+}
+
 impl Connection {
-    /// A connection that is not open yet. `existing` is how many there are.
+    /// A connection that is not open yet. `existing` is how many there are. `ENOBUFS` without memory for its buffers.
     pub(super) fn new(
         endpoint: Arc<Endpoint>,
         owner: Owner,
         local: SocketAddrV4,
         remote: SocketAddrV4,
         existing: usize,
-    ) -> Self {
+    ) -> Result<Self, Errno> {
         let size = buffer_size(existing);
-        let mut socket = tcp::Socket::new(SocketBuffer::new(vec![0; size]), SocketBuffer::new(vec![0; size]));
+        let (received, sent) = (buffer(size)?, buffer(size)?);
+        let mut socket = tcp::Socket::new(SocketBuffer::new(received), SocketBuffer::new(sent));
         socket.set_nagle_enabled(false);
         socket.set_ack_delay(Some(DELAYED_ACK));
-        let mut sockets = SocketSet::new(vec::Vec::with_capacity(1));
+        let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let handle = sockets.add(socket);
         let seen = Seen { received: 0, writable: false, state: State::Closed };
-        Self {
+        Ok(Self {
             sockets,
             handle,
             endpoint,
@@ -133,7 +141,7 @@ impl Connection {
             port: None,
             finished: false,
             seen,
-        }
+        })
     }
 
     /// The protocol machine.

@@ -80,9 +80,10 @@ impl Stack {
         if listener.refuses_handshake() {
             return None;
         }
-        listener.half_open += 1;
         let owner = Owner::Handshake(listener_slot);
-        let mut connection = Connection::new(Endpoint::new(), owner, to, from, self.connections.len());
+        // Without memory the SYN is dropped: the client will try again.
+        let mut connection = Connection::new(Endpoint::new(), owner, to, from, self.connections.len()).ok()?;
+        listener.half_open += 1;
         let tcp = connection.tcp();
         tcp.set_timeout(Some(ACCEPT_TIMEOUT));
         // A fresh socket with a port that is not 0 can always listen; if not, the connection ends when it is settled.

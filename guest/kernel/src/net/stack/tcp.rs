@@ -130,7 +130,7 @@ impl Stack {
         remote: SocketAddrV4,
         port: Option<Token>,
     ) -> Result<u32, Errno> {
-        let mut connection = Connection::new(endpoint.clone(), Owner::Socket, local, remote, self.connections.len());
+        let mut connection = Connection::new(endpoint.clone(), Owner::Socket, local, remote, self.connections.len())?;
         if self.flows.contains_key(&connection.flow) {
             return Err(Errno::EADDRNOTAVAIL);
         }
