@@ -19,6 +19,8 @@ use crate::time::Clock;
 use crate::vector::VectorLayout;
 use crate::{fd, heap, host, signal, status, thread, upcall};
 
+const AT_UID: u64 = 11;
+const AT_GID: u64 = 13;
 const AT_RANDOM: u64 = 25;
 const AT_HWCAP2: u64 = 26;
 const AT_SYSINFO_EHDR: u64 = 33;
@@ -55,6 +57,7 @@ struct Auxiliary {
     vdso: Option<u64>,
     random: u64,
     fsgsbase: bool,
+    user: (u32, u32),
 }
 
 impl Auxiliary {
@@ -72,6 +75,8 @@ impl Auxiliary {
             while *at != 0 {
                 let value = *at.add(1);
                 match *at {
+                    AT_UID => found.user.0 = value as u32,
+                    AT_GID => found.user.1 = value as u32,
                     AT_RANDOM => found.random = (value as *const u64).read_unaligned(),
                     AT_HWCAP2 => found.fsgsbase = value & HWCAP2_FSGSBASE != 0,
                     AT_SYSINFO_EHDR => found.vdso = Some(value),
@@ -155,6 +160,7 @@ pub(crate) unsafe extern "C" fn prepare(stack: *const u64, start: u64, end: u64)
             process,
             kick,
             fsgsbase: auxiliary.fsgsbase,
+            user: auxiliary.user,
             vdso: auxiliary.vdso,
             clock: Clock::find(auxiliary.vdso),
             vector: VectorLayout::detect(),

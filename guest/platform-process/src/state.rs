@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) kick: u32,
     /// The processor's instructions for segment bases may be used (AT_HWCAP2).
     pub(crate) fsgsbase: bool,
+    /// The process's user and group on the host.
+    pub(crate) user: (u32, u32),
     /// The address of the host's vDSO.
     pub(crate) vdso: Option<u64>,
     /// How to read clocks.
