@@ -29,6 +29,8 @@ pub const CLONE_DETACHED: u64 = 0x40_0000;
 /// clone(2): store the thread id at `child_tid`.
 pub const CLONE_CHILD_SETTID: u64 = 0x100_0000;
 
+/// mmap(2): no access.
+pub const PROT_NONE: u32 = 0;
 /// mmap(2): readable.
 pub const PROT_READ: u32 = 1;
 /// mmap(2): writable.

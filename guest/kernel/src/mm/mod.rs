@@ -7,6 +7,8 @@ mod calls;
 mod maps;
 mod remap;
 mod space;
+#[cfg(test)]
+mod tests;
 mod text;
 mod vma;
 

@@ -11,6 +11,8 @@ mod frame;
 mod info;
 mod send;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use action::{Disposition, ProcessSignals, ThreadSignals};
 pub(crate) use calls::SYSCALLS;

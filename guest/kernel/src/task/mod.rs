@@ -13,6 +13,8 @@ mod ids;
 mod process;
 mod sched;
 mod system;
+#[cfg(test)]
+pub(crate) mod tests;
 mod thread;
 
 pub(crate) use calls::SYSCALLS;

@@ -119,6 +119,6 @@ impl File for PathOnly {
 #[cfg(test)]
 mod pipe_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

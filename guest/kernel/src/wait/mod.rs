@@ -11,6 +11,8 @@
 
 mod park;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod watcher;
 
 pub(crate) use park::{Parker, block_on, block_on_queues};
