@@ -6,7 +6,7 @@ use crate::syscall::{Call, Handler, Row, Support};
 /// Numbers up to here are served; the last of Linux 6.18 is 469.
 const SIZE: usize = 480;
 
-/// The families' tables. Each helper module keeps its own.
+/// The families' tables, each kept beside its handlers.
 const FAMILIES: &[&[Row]] = &[
     crate::task::SYSCALLS,
     crate::mm::SYSCALLS,
