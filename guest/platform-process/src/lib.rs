@@ -28,6 +28,7 @@ mod signal;
 mod start;
 mod state;
 mod status;
+mod string;
 mod thread;
 mod time;
 mod upcall;
