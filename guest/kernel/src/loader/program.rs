@@ -70,14 +70,10 @@ pub(crate) fn load(
     if !stack::fits(&contents, size) {
         return Err(LoadError::ArgumentsTooLong);
     }
-    let stack = stack::build(&contents, top - (random_u64() % 8192 & !15));
+    let stack = stack::build(&contents, top - ((random_u64() % 8192) & !15));
     machine().copy_to_user(UserAddr(stack.sp), &stack.bytes).map_err(|fault| memory(fault.into()))?;
-    let program = Program {
-        cmdline: join(&command.args),
-        environ: join(env),
-        auxv: stack.auxv,
-        path: command.file.path(),
-    };
+    let program =
+        Program { cmdline: join(&command.args), environ: join(env), auxv: stack.auxv, path: command.file.path() };
     Ok(Loaded { entry, sp: stack.sp, program })
 }
 
@@ -134,8 +130,7 @@ fn load_interpreter(
     if got != Ok(interpreter.len()) {
         return Err(LoadError::Format { path: command.path.clone(), error: elf::ElfError::Truncated });
     }
-    let failed =
-        |error| LoadError::Interpreter { path: command.path.clone(), interpreter: interpreter.clone(), error };
+    let failed = |error| LoadError::Interpreter { path: command.path.clone(), interpreter: interpreter.clone(), error };
     let file = open_for_exec(cwd, &interpreter).map_err(failed)?;
     let elf = read_elf(&interpreter, &file)?;
     let base = map_program(mm, &elf, &file, false).map_err(failed)?;

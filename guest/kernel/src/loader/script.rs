@@ -10,7 +10,7 @@ pub struct Script<'a> {
 }
 
 /// Linux looks at so many bytes (`BINPRM_BUF_SIZE`).
-pub const LINE: usize = 256;
+pub(crate) const LINE: usize = 256;
 
 /// Reads the first line; `None` if the file is no script, or its first line is longer than what Linux looks at.
 pub fn parse(start: &[u8]) -> Option<Script<'_>> {

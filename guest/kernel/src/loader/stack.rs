@@ -4,52 +4,52 @@ use alloc::vec::Vec;
 
 /// The end of the auxiliary vector, and its tags (`include/uapi/linux/auxvec.h`).
 #[allow(missing_docs)]
-pub mod tag {
-    pub const NULL: u64 = 0;
-    pub const PHDR: u64 = 3;
-    pub const PHENT: u64 = 4;
-    pub const PHNUM: u64 = 5;
-    pub const PAGESZ: u64 = 6;
-    pub const BASE: u64 = 7;
-    pub const FLAGS: u64 = 8;
-    pub const ENTRY: u64 = 9;
-    pub const UID: u64 = 11;
-    pub const EUID: u64 = 12;
-    pub const GID: u64 = 13;
-    pub const EGID: u64 = 14;
-    pub const PLATFORM: u64 = 15;
-    pub const HWCAP: u64 = 16;
-    pub const CLKTCK: u64 = 17;
-    pub const SECURE: u64 = 23;
-    pub const RANDOM: u64 = 25;
-    pub const HWCAP2: u64 = 26;
-    pub const EXECFN: u64 = 31;
-    pub const SYSINFO_EHDR: u64 = 33;
-    pub const MINSIGSTKSZ: u64 = 51;
+pub(crate) mod tag {
+    pub(crate) const NULL: u64 = 0;
+    pub(crate) const PHDR: u64 = 3;
+    pub(crate) const PHENT: u64 = 4;
+    pub(crate) const PHNUM: u64 = 5;
+    pub(crate) const PAGESZ: u64 = 6;
+    pub(crate) const BASE: u64 = 7;
+    pub(crate) const FLAGS: u64 = 8;
+    pub(crate) const ENTRY: u64 = 9;
+    pub(crate) const UID: u64 = 11;
+    pub(crate) const EUID: u64 = 12;
+    pub(crate) const GID: u64 = 13;
+    pub(crate) const EGID: u64 = 14;
+    pub(crate) const PLATFORM: u64 = 15;
+    pub(crate) const HWCAP: u64 = 16;
+    pub(crate) const CLKTCK: u64 = 17;
+    pub(crate) const SECURE: u64 = 23;
+    pub(crate) const RANDOM: u64 = 25;
+    pub(crate) const HWCAP2: u64 = 26;
+    pub(crate) const EXECFN: u64 = 31;
+    pub(crate) const SYSINFO_EHDR: u64 = 33;
+    pub(crate) const MINSIGSTKSZ: u64 = 51;
 }
 
 /// What goes onto the stack.
-pub struct Contents<'a> {
+pub(crate) struct Contents<'a> {
     /// The arguments.
-    pub args: &'a [Vec<u8>],
+    pub(crate) args: &'a [Vec<u8>],
     /// The environment.
-    pub env: &'a [Vec<u8>],
+    pub(crate) env: &'a [Vec<u8>],
     /// The program's path (`AT_EXECFN`).
-    pub path: &'a [u8],
+    pub(crate) path: &'a [u8],
     /// Sixteen random bytes (`AT_RANDOM`).
-    pub random: [u8; 16],
+    pub(crate) random: [u8; 16],
     /// The auxiliary vector without what points into the stack and without its end.
-    pub auxv: &'a [(u64, u64)],
+    pub(crate) auxv: &'a [(u64, u64)],
 }
 
 /// The bytes of the stack and where they go.
-pub struct Stack {
+pub(crate) struct Stack {
     /// The stack pointer to start with.
-    pub sp: u64,
+    pub(crate) sp: u64,
     /// The bytes from `sp` up to the top that was given.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// The whole auxiliary vector, as bytes.
-    pub auxv: Vec<u8>,
+    pub(crate) auxv: Vec<u8>,
 }
 
 struct Strings {
@@ -66,13 +66,13 @@ impl Strings {
 }
 
 /// How many bytes arguments, environment and their pointers may have: a quarter of the stack, as in Linux.
-pub fn fits(contents: &Contents<'_>, stack_size: u64) -> bool {
+pub(crate) fn fits(contents: &Contents<'_>, stack_size: u64) -> bool {
     let strings = contents.args.iter().chain(contents.env).map(|s| s.len() as u64 + 9).sum::<u64>();
     strings <= stack_size / 4 && contents.args.iter().chain(contents.env).all(|s| s.len() < 128 << 10)
 }
 
 /// Builds the stack that ends at `top`.
-pub fn build(contents: &Contents<'_>, top: u64) -> Stack {
+pub(crate) fn build(contents: &Contents<'_>, top: u64) -> Stack {
     let mut strings = Strings { bytes: Vec::new() };
     let args: Vec<u64> = contents.args.iter().map(|s| strings.add(s)).collect();
     let env: Vec<u64> = contents.env.iter().map(|s| strings.add(s)).collect();

@@ -235,7 +235,13 @@ fn madvise(call: &mut Call<'_>) -> Result<i64, Errno> {
     match advice {
         MADV_DONTNEED | MADV_FREE => mm.discard(range).map(|()| 0),
         MADV_REMOVE => Err(Errno::EOPNOTSUPP),
-        0..=3 | 10..=21 => if mm.is_mapped(range) { Ok(0) } else { Err(Errno::ENOMEM) },
+        0..=3 | 10..=21 => {
+            if mm.is_mapped(range) {
+                Ok(0)
+            } else {
+                Err(Errno::ENOMEM)
+            }
+        }
         MADV_HWPOISON | MADV_SOFT_OFFLINE => Err(Errno::EPERM),
         _ => Err(Errno::EINVAL),
     }

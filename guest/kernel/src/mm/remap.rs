@@ -102,7 +102,11 @@ impl Inner {
         if vma.end != old.end || more.end > machine().user_space().end || !self.map.is_free(more) {
             return Ok(false);
         }
-        self.make(Request { place: Where::FixedIfFree(more.start), len: more.len(), ..self.like(old, vma, old.len()) })?;
+        self.make(Request {
+            place: Where::FixedIfFree(more.start),
+            len: more.len(),
+            ..self.like(old, vma, old.len())
+        })?;
         Ok(true)
     }
 

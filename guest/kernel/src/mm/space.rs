@@ -315,4 +315,3 @@ pub(crate) fn random_u64() -> u64 {
     machine().random(&mut bytes);
     u64::from_le_bytes(bytes)
 }
-

@@ -25,8 +25,7 @@ pub(super) fn make_executable(map: &mut Map, range: UserRange, image: u64, prot:
     // Without room nearby the text runs as it is: each call traps, which is slow and correct.
     if let Some(stubs) = page_up(needed).filter(|len| *len > 0).and_then(|len| room_near(map, range, len)) {
         m.rewrite(range, image, Some(stubs))?;
-        let vma =
-            Vma { end: stubs.end, prot: Prot::RX, shared: false, rewritten: true, content: Content::Stubs };
+        let vma = Vma { end: stubs.end, prot: Prot::RX, shared: false, rewritten: true, content: Content::Stubs };
         map.insert(stubs.start, vma);
     }
     m.protect(range, prot)

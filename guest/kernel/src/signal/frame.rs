@@ -1,7 +1,6 @@
 //! Signal frames: what a handler finds on its stack, and the way back (sigreturn(2); `arch/x86/kernel/signal_64.c`).
 
 use linux_abi::Errno;
-use linux_abi::Pod;
 use linux_abi::signal::*;
 use platform::{Trap, UserAddr, UserContext};
 
@@ -138,6 +137,8 @@ const _: () = assert!(size_of::<SigContext>() == 256);
 
 #[cfg(test)]
 mod tests {
+    use linux_abi::Pod as _;
+
     use super::*;
 
     #[test]
@@ -147,8 +148,7 @@ mod tests {
         context.regs.rax = 1;
         context.regs.rsp = 2;
         context.regs.rflags = 0x246;
-        let trap =
-            Trap { kind: platform::TrapKind::NotMapped, addr: UserAddr(0xdead), number: 14, error_code: 6 };
+        let trap = Trap { kind: platform::TrapKind::NotMapped, addr: UserAddr(0xdead), number: 14, error_code: 6 };
         let saved = registers(&context, 0x40, SigSet::of(SIGUSR1), Some(&trap));
         assert_eq!((saved.ax, saved.sp, saved.flags, saved.cr2, saved.trapno, saved.err), (1, 2, 0x246, 0xdead, 14, 6));
         assert_eq!(saved.oldmask, 1 << 9);

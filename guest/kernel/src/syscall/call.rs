@@ -1,4 +1,3 @@
-use linux_abi::Errno;
 use platform::{UserAddr, UserContext};
 
 /// One system call being served: its arguments and the thread that made it.
@@ -28,10 +27,5 @@ impl Call<'_> {
     /// Argument `n` as a `size_t`.
     pub(crate) fn size(&self, n: usize) -> usize {
         self.args[n] as usize
-    }
-
-    /// Argument `n` as flags; `EINVAL` for bits that the type does not know.
-    pub(crate) fn flags<F: bitflags::Flags<Bits = u32>>(&self, n: usize) -> Result<F, Errno> {
-        F::from_bits(self.uint(n)).ok_or(Errno::EINVAL)
     }
 }

@@ -9,7 +9,7 @@ mod row;
 pub(crate) mod trace;
 
 pub(crate) use call::Call;
-pub(crate) use dispatch::{dispatch, refuse};
 pub use dispatch::table;
+pub(crate) use dispatch::{dispatch, refuse};
 pub use row::Support;
 pub(crate) use row::{Handler, Row, row};

@@ -22,16 +22,22 @@ fn layout(number: u32) -> (usize, Option<Shown>) {
     use Shown::{Bytes, Text};
     match number {
         nr::OPEN | nr::CREAT | nr::MKDIR | nr::CHMOD => (3, Some(Text(0))),
-        nr::STAT | nr::LSTAT | nr::ACCESS | nr::READLINK | nr::STATFS | nr::TRUNCATE | nr::RENAME | nr::LINK => (2, Some(Text(0))),
+        nr::STAT | nr::LSTAT | nr::ACCESS | nr::READLINK | nr::STATFS | nr::TRUNCATE | nr::RENAME | nr::LINK => {
+            (2, Some(Text(0)))
+        }
         nr::UNLINK | nr::RMDIR | nr::CHDIR => (1, Some(Text(0))),
-        nr::OPENAT | nr::NEWFSTATAT | nr::FACCESSAT | nr::FACCESSAT2 | nr::READLINKAT | nr::MKDIRAT => (4, Some(Text(1))),
+        nr::OPENAT | nr::NEWFSTATAT | nr::FACCESSAT | nr::FACCESSAT2 | nr::READLINKAT | nr::MKDIRAT => {
+            (4, Some(Text(1)))
+        }
         nr::UNLINKAT => (3, Some(Text(1))),
         nr::STATX => (5, Some(Text(1))),
         nr::EXECVE => (3, Some(Text(0))),
         nr::WRITE => (3, Some(Bytes(1, 2))),
         nr::PREAD64 | nr::PWRITE64 | nr::RT_SIGACTION | nr::RT_SIGPROCMASK | nr::EPOLL_CTL | nr::PRLIMIT64 => (4, None),
         nr::CLOCK_NANOSLEEP | nr::ACCEPT4 | nr::EPOLL_WAIT => (4, None),
-        nr::CLOSE | nr::BRK | nr::EXIT | nr::EXIT_GROUP | nr::DUP | nr::SET_TID_ADDRESS | nr::EPOLL_CREATE1 => (1, None),
+        nr::CLOSE | nr::BRK | nr::EXIT | nr::EXIT_GROUP | nr::DUP | nr::SET_TID_ADDRESS | nr::EPOLL_CREATE1 => {
+            (1, None)
+        }
         nr::MUNMAP | nr::SIGALTSTACK | nr::ARCH_PRCTL | nr::CLOCK_GETTIME | nr::DUP2 | nr::FSTAT => (2, None),
         nr::GETPID | nr::GETTID | nr::GETUID | nr::GETEUID | nr::GETGID | nr::GETEGID | nr::GETPPID => (0, None),
         nr::MMAP | nr::FUTEX | nr::SENDTO | nr::RECVFROM | nr::EPOLL_PWAIT | nr::PSELECT6 => (6, None),

@@ -29,12 +29,6 @@ pub(crate) struct Credentials {
     pub(crate) inheritable: u64,
 }
 
-/// `CAP_CHOWN`.
-pub(crate) const CAP_CHOWN: u32 = 0;
-/// `CAP_DAC_OVERRIDE`.
-pub(crate) const CAP_DAC_OVERRIDE: u32 = 1;
-/// `CAP_FOWNER`.
-pub(crate) const CAP_FOWNER: u32 = 3;
 /// `CAP_SETGID`.
 pub(crate) const CAP_SETGID: u32 = 6;
 /// `CAP_SETUID`.

@@ -45,7 +45,10 @@ fn index(address: u64) -> usize {
     (hash >> 58) as usize % BUCKETS
 }
 
-fn bucket(address: u64) -> MutexGuard<'static, Vec<Arc<Waiter>>> {
+/// A locked queue.
+type Bucket = MutexGuard<'static, Vec<Arc<Waiter>>>;
+
+fn bucket(address: u64) -> Bucket {
     TABLE[index(address)].lock()
 }
 
@@ -55,7 +58,7 @@ pub(super) fn futex(call: &mut Call<'_>) -> Result<i64, Errno> {
     let (word, value) = (call.addr(0), call.uint(2));
     let command = operation & !(PRIVATE_FLAG | CLOCK_REALTIME_FLAG);
     let realtime = operation & CLOCK_REALTIME_FLAG != 0;
-    if word.0 % 4 != 0 {
+    if !word.0.is_multiple_of(4) {
         return Err(Errno::EINVAL);
     }
     match command {
@@ -165,10 +168,7 @@ fn wake_in(queue: &mut Vec<Arc<Waiter>>, address: u64, count: u32, bitset: u32) 
 }
 
 /// Locks the queues of two words, in the order of the table. The second is `None` if both words share one.
-fn two_buckets(
-    first: u64,
-    second: u64,
-) -> (MutexGuard<'static, Vec<Arc<Waiter>>>, Option<MutexGuard<'static, Vec<Arc<Waiter>>>>) {
+fn two_buckets(first: u64, second: u64) -> (Bucket, Option<Bucket>) {
     match index(first).cmp(&index(second)) {
         core::cmp::Ordering::Equal => (bucket(first), None),
         core::cmp::Ordering::Less => {
@@ -184,14 +184,8 @@ fn two_buckets(
     }
 }
 
-fn requeue(
-    from: UserAddr,
-    to: UserAddr,
-    to_wake: u32,
-    to_move: u32,
-    expected: Option<u32>,
-) -> Result<i64, Errno> {
-    if to.0 % 4 != 0 || to_wake > i32::MAX as u32 || to_move > i32::MAX as u32 {
+fn requeue(from: UserAddr, to: UserAddr, to_wake: u32, to_move: u32, expected: Option<u32>) -> Result<i64, Errno> {
+    if !to.0.is_multiple_of(4) || to_wake > i32::MAX as u32 || to_move > i32::MAX as u32 {
         return Err(Errno::EINVAL);
     }
     let (mut source, mut target) = two_buckets(from.0, to.0);
@@ -220,7 +214,7 @@ fn requeue(
 }
 
 fn wake_op(first: UserAddr, second: UserAddr, count: u32, count2: u32, encoded: u32) -> Result<i64, Errno> {
-    if second.0 % 4 != 0 {
+    if !second.0.is_multiple_of(4) {
         return Err(Errno::EINVAL);
     }
     let operation = Operation::decode(encoded).ok_or(Errno::ENOSYS)?;

@@ -254,7 +254,8 @@ pub(super) fn capget(call: &mut Call<'_>) -> Result<i64, Errno> {
 /// capset(2).
 pub(super) fn capset(call: &mut Call<'_>) -> Result<i64, Errno> {
     cap_header(call)?;
-    let data: [[u32; 3]; 2] = [read_value(call.addr(1))?, read_value(call.addr(1).add(CapData::zeroed().bytes().len() as u64))?];
+    let data: [[u32; 3]; 2] =
+        [read_value(call.addr(1))?, read_value(call.addr(1).add(CapData::zeroed().bytes().len() as u64))?];
     let whole = |n: usize| u64::from(data[0][n]) | u64::from(data[1][n]) << 32;
     let (effective, permitted, inheritable) = (whole(0), whole(1), whole(2));
     creds(|c| {

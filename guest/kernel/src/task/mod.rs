@@ -19,10 +19,9 @@ mod thread;
 
 pub(crate) use calls::SYSCALLS;
 pub(crate) use credentials::Credentials;
-pub(crate) use current::{Current, adopt, current, try_current};
+pub(crate) use current::{adopt, current, try_current};
 pub(crate) use exit::{exit_process, exit_thread};
 pub(crate) use process::{Process, Program, Resource};
-pub(crate) use system::memory_total;
 pub(crate) use thread::Thread;
 
 use alloc::sync::Arc;

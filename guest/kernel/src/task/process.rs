@@ -47,26 +47,18 @@ pub(crate) struct Program {
     pub(crate) path: alloc::vec::Vec<u8>,
 }
 
-/// `RLIMIT_*` of getrlimit(2).
+/// Those `RLIMIT_*` of getrlimit(2) that mean something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Resource {
-    Cpu = 0,
     FileSize = 1,
-    Data = 2,
     Stack = 3,
     Core = 4,
-    Rss = 5,
-    Processes = 6,
     OpenFiles = 7,
-    LockedMemory = 8,
     AddressSpace = 9,
-    Locks = 10,
-    PendingSignals = 11,
     MessageQueues = 12,
     Nice = 13,
     RealtimePriority = 14,
-    RealtimeTime = 15,
 }
 
 impl Process {

@@ -24,7 +24,7 @@ pub(super) fn sched_getaffinity(call: &mut Call<'_>) -> Result<i64, Errno> {
     check_tid(call.uint(0))?;
     let cpus = machine().cpus().max(1) as usize;
     let bytes = cpus.div_ceil(64) * 8;
-    if call.size(1) < bytes || call.size(1) % 8 != 0 {
+    if call.size(1) < bytes || !call.size(1).is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
     let mut mask = vec![0u8; bytes];

@@ -39,7 +39,7 @@ fn field(text: &str) -> [u8; 65] {
 }
 
 /// The instance's memory in bytes: its limit, or a guess of 1 GiB where it has none.
-pub(crate) fn memory_total() -> u64 {
+fn memory_total() -> u64 {
     match machine().boot_info().memory_limit {
         0 => 1 << 30,
         limit => limit,
@@ -198,9 +198,7 @@ pub(super) fn prctl(call: &mut Call<'_>) -> Result<i64, Errno> {
         PR_GET_PDEATHSIG => write_value(call.addr(1), &0i32).map(|()| 0),
         PR_GET_TIMERSLACK => Ok(50_000),
         PR_CAPBSET_READ if call.args[1] > 63 => Err(Errno::EINVAL),
-        PR_CAPBSET_READ => {
-            Ok(i64::from(thread.process.creds.lock().permitted & (1 << call.args[1]) != 0))
-        }
+        PR_CAPBSET_READ => Ok(i64::from(thread.process.creds.lock().permitted & (1 << call.args[1]) != 0)),
         PR_SET_NO_NEW_PRIVS if call.args[1] != 1 => Err(Errno::EINVAL),
         // No program can gain privileges by execve: there is none.
         PR_GET_NO_NEW_PRIVS | PR_SET_NO_NEW_PRIVS => Ok(i64::from(call.int(0) == PR_GET_NO_NEW_PRIVS)),

@@ -90,7 +90,7 @@ impl Waiter for Timer {
             state.queued = None;
             let now = super::monotonic();
             // Expiries that nobody could see in time are skipped, as with a pending signal in Linux.
-            let missed = if state.interval == 0 { 0 } else { now.saturating_sub(state.next) / state.interval };
+            let missed = now.saturating_sub(state.next).checked_div(state.interval).unwrap_or(0);
             state.next = state.next.saturating_add(state.interval.saturating_mul(missed + 1));
             (state.interval != 0).then_some(state.next)
         };

@@ -40,8 +40,7 @@ fn the_role_of_the_watcher_is_handed_on() {
             spawn(&own, move || {
                 for round in 0..200 {
                     let wanted = round * 4 + me;
-                    let attempt =
-                        || if turn.0.load(Ordering::SeqCst) == wanted { Ok(()) } else { Err(Errno::EAGAIN) };
+                    let attempt = || if turn.0.load(Ordering::SeqCst) == wanted { Ok(()) } else { Err(Errno::EAGAIN) };
                     block_on(&turn.1, Some(crate::time::after(20_000_000_000)), attempt).unwrap();
                     turn.0.store(wanted + 1, Ordering::SeqCst);
                     turn.1.wake_all();
