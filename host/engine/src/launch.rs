@@ -1,6 +1,5 @@
 //! From a plan to a running program: the one place that tells the isolation levels apart.
 
-use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -168,7 +167,7 @@ impl EtcFiles {
 
     fn save(&self, name: &str, text: &str) -> Result<(), Error> {
         let path = self.dir.join(name);
-        fs::write(&path, text).map_err(Error::file("writing", path))
+        crate::instance::write_plain(&path, text.as_bytes())
     }
 
     fn paths(&self) -> container::EtcFiles {

@@ -9,6 +9,7 @@ mod instance;
 mod launch;
 mod lifecycle;
 mod logs;
+mod memory;
 mod paths;
 mod request;
 mod rewrite;
@@ -50,10 +51,10 @@ pub enum RunOutcome {
 }
 
 impl Engine {
-    /// Opens the state directory, making it on first use.
-    pub fn open(paths: Paths) -> Result<Self, Error> {
-        let instances = Instances::open(&paths)?;
-        Ok(Self { paths, instances })
+    /// The engine over a state directory, which the first instance or image makes.
+    pub fn open(paths: Paths) -> Self {
+        let instances = Instances::open(&paths);
+        Self { paths, instances }
     }
 
     /// Where things are.

@@ -45,8 +45,22 @@ impl Engine {
 
     /// Sends a signal to the program.
     pub fn kill(&self, what: &str, signal: i32) -> Result<(), Error> {
-        let instance = self.running(what)?;
+        let instance = self.started(what)?;
+        Self::must_run(&instance)?;
         self.signal(&instance, signal)
+    }
+
+    /// An instance that is being started gets its signal when it runs: before, there may be nothing that could get it.
+    fn started(&self, what: &str) -> Result<Instance, Error> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let instance = self.find(what)?;
+            if instance.health != Health::Created {
+                return Ok(instance);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
     }
 
     fn signal(&self, instance: &Instance, signal: i32) -> Result<(), Error> {
@@ -65,15 +79,29 @@ impl Engine {
     /// Asks the program to end with `signal` (its image's stop signal if not given), and ends it with SIGKILL if it has not
     /// within `grace`.
     pub fn stop(&self, what: &str, signal: Option<i32>, grace: Duration) -> Result<(), Error> {
-        let instance = self.find(what)?;
+        let instance = self.started(what)?;
         if !instance.health.is_alive() {
             return Ok(());
         }
         self.signal(&instance, signal.unwrap_or(instance.plan.stop_signal))?;
-        if self.ends_within(&instance, grace)? {
-            return Ok(());
+        if !self.ends_within(&instance, grace)? {
+            self.end(&instance)?;
         }
-        self.end(&instance)
+        match self.instances.load(&instance.plan.id) {
+            Ok(mut now) if now.health == Health::Dead => self.record_end(&mut now),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does for an instance whose supervisor was killed what that would have done at its end.
+    pub(crate) fn record_end(&self, instance: &mut Instance) -> Result<(), Error> {
+        launch::destroy(&self.paths, &instance.plan)?;
+        let record = &mut instance.record;
+        record.status = crate::Status::Exited;
+        record.finished.get_or_insert_with(std::time::SystemTime::now);
+        record.exit.get_or_insert(ExitStatus::Exited(255));
+        record.error.get_or_insert_with(|| "its supervisor was killed".to_owned());
+        instance.save()
     }
 
     /// SIGKILL, and waits for the end.
@@ -118,7 +146,7 @@ impl Engine {
                 let (name, state) = (instance.plan.name, instance.health.word());
                 return Err(Error::WrongState { name, state, hint });
             }
-            self.end(&instance)?;
+            self.end(&self.started(what)?)?;
         }
         // A supervisor that was killed has cleaned nothing; one that was not has left nothing: then this does nothing.
         launch::destroy(&self.paths, &instance.plan)?;
@@ -144,11 +172,16 @@ impl Engine {
 
     pub(crate) fn running(&self, what: &str) -> Result<Instance, Error> {
         let instance = self.find(what)?;
+        Self::must_run(&instance)?;
+        Ok(instance)
+    }
+
+    fn must_run(instance: &Instance) -> Result<(), Error> {
         if matches!(instance.health, Health::Running | Health::Unsupervised) {
-            return Ok(instance);
+            return Ok(());
         }
         let hint = "`coracle ps` lists those that run";
-        Err(Error::WrongState { name: instance.plan.name, state: instance.health.word(), hint })
+        Err(Error::WrongState { name: instance.plan.name.clone(), state: instance.health.word(), hint })
     }
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::supervisor::{LogLine, LogReader};
-use crate::{Engine, Error, Instance};
+use crate::{Engine, Error, Health, Instance};
 
 /// The lines that an instance printed.
 #[derive(Debug)]
@@ -17,8 +17,7 @@ impl Engine {
     /// The log of an instance from its beginning; with `follow`, waits for more until the instance ends.
     pub fn logs(&self, what: &str, follow: bool) -> Result<Logs<'_>, Error> {
         let instance = self.find(what)?;
-        let reader = LogReader::open(instance.dir())?;
-        Ok(Logs { engine: self, instance, reader, follow, ended: false })
+        Ok(Logs { engine: self, instance, reader: None, follow, ended: false })
     }
 }
 
@@ -27,21 +26,28 @@ impl Iterator for Logs<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.reader.as_mut()?.next_line() {
-                Ok(Some(line)) => return Some(Ok(line)),
-                Err(error) => return Some(Err(error)),
-                Ok(None) if self.ended => return None,
-                Ok(None) => self.wait_for_more(),
+            match self.next_line() {
+                Ok(None) if !self.ended => self.wait_for_more(),
+                line => return line.transpose(),
             }
         }
     }
 }
 
 impl Logs<'_> {
+    /// The first output makes the file.
+    fn next_line(&mut self) -> std::io::Result<Option<LogLine>> {
+        if self.reader.is_none() {
+            self.reader = LogReader::open(self.instance.dir())?;
+        }
+        self.reader.as_mut().map_or(Ok(None), LogReader::next_line)
+    }
+
     /// Looks once more after the end was seen: what was written before it is then still found.
     fn wait_for_more(&mut self) {
         let now = self.engine.instances.load(&self.instance.plan.id);
-        self.ended = !self.follow || !now.is_ok_and(|now| now.health.is_alive() && now.is_supervised());
+        self.ended = !self.follow
+            || !now.is_ok_and(|now| now.health == Health::Created || now.health.is_alive() && now.is_supervised());
         if !self.ended {
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -36,7 +36,9 @@ mod tests {
 
     #[test]
     fn names_and_numbers() {
-        for (text, number) in [("TERM", 15), ("sigkill", 9), ("SIGSYS", 31), ("HUP", 1), ("10", 10), ("USR2", 12), ("SIGRTMIN+3", 37)] {
+        for (text, number) in
+            [("TERM", 15), ("sigkill", 9), ("SIGSYS", 31), ("HUP", 1), ("10", 10), ("USR2", 12), ("SIGRTMIN+3", 37)]
+        {
             assert_eq!(parse_signal(text), Ok(number), "{text}");
         }
         for bad in ["", "0", "65", "NOPE", "-9", "RTMIN+31", "RTMIN+"] {

@@ -93,6 +93,22 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Closes every descriptor but the standard streams and one: what the command had open, and what it inherited from its
+/// caller, would otherwise stay open as long as the instance lives.
+///
+/// For a new process only: the values of its parent that own descriptors are copies that it never touches.
+pub(crate) fn close_all_but(keep: &OwnedFd) {
+    use std::os::fd::AsRawFd;
+    let keep = keep.as_raw_fd().unsigned_abs();
+    for (first, last) in [(3, keep - 1), (keep + 1, u32::MAX)] {
+        if first <= last {
+            // SAFETY: close_range(2) touches descriptors only, and nothing in this process uses these (see above). Kernels
+            // before 5.9 lack it: then they stay open.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+    }
+}
+
 /// Points the standard streams at `/dev/null`, so that a process that stays does not hold its caller's pipes open.
 pub(crate) fn release_streams() {
     use rustix::fs::{Mode, OFlags, open};

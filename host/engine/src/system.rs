@@ -163,11 +163,7 @@ impl Engine {
             match self.instances.load(&id) {
                 Ok(mut instance) if instance.health == Health::Dead => {
                     if fix {
-                        launch::destroy(&self.paths, &instance.plan)?;
-                        instance.record.status = crate::Status::Exited;
-                        instance.record.exit.get_or_insert(plan::ExitStatus::Exited(255));
-                        instance.record.error.get_or_insert("its supervisor was killed".to_owned());
-                        instance.save()?;
+                        self.record_end(&mut instance)?;
                     }
                     let what = format!("{} ({})", instance.plan.name, id.short());
                     findings.push(Finding { kind: "dead instance", what, fixed: fix });

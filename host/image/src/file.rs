@@ -37,7 +37,8 @@ impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let file = File::open(path).at("open", path)?;
-    let mut bytes = Vec::new();
+    // A document has a page at most, nearly always: one read instead of one for each doubling.
+    let mut bytes = Vec::with_capacity(4096);
     file.take(limit + 1).read_to_end(&mut bytes).at("read", path)?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::from(io::ErrorKind::FileTooLarge)).at("read", path);

@@ -1,4 +1,5 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -245,7 +246,13 @@ impl Vm {
     }
 
     fn has_ended(&mut self) -> bool {
-        self.qemu_ended = self.qemu_ended || matches!(self.qemu.try_wait(), Ok(Some(_)));
+        if !self.qemu_ended
+            && let Ok(Some(status)) = self.qemu.try_wait()
+        {
+            self.qemu_ended = true;
+            // Killed by somebody else (a person, the kernel for want of memory): the program's end as much as QEMU's.
+            self.killed |= status.signal() == Some(Signal::KILL.as_raw());
+        }
         self.qemu_ended
     }
 

@@ -194,7 +194,8 @@ pub fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn binary() -> PathBuf {
+/// The `coracle` under test.
+pub fn binary() -> PathBuf {
     std::env::var_os("CORACLE_BIN").map_or_else(|| project().join("dist/coracle"), PathBuf::from)
 }
 

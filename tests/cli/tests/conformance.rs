@@ -78,10 +78,10 @@ fn in_unikernels() {
     let sandbox = sandbox(dir.path());
     let run = |name: &String| {
         let program = format!("/conformance/{name}");
-        let args = ["-k", "10", "60", "coracle", "run", "--rm", "--as", "unikernel", "conformance", &program];
-        let path = format!("{}:{}", project().join("dist").display(), std::env::var("PATH").unwrap_or_default());
-        let done: cli_tests::Done =
-            sandbox.command("timeout").args(args).env("PATH", path).output().expect("timeout runs").into();
+        let mut command = sandbox.command("timeout");
+        command.args(["-k", "10", "60"]).arg(cli_tests::binary());
+        command.args(["run", "--rm", "--as", "unikernel", "conformance", &program]);
+        let done: cli_tests::Done = command.output().expect("timeout runs").into();
         (name.clone(), done.code == 0, format!("exit status {}\n{}{}", done.code, done.out, done.err))
     };
     let results: Vec<_> = names.iter().map(run).collect();

@@ -70,7 +70,7 @@ fn an_address_pool_that_is_empty() {
     let sandbox = Sandbox::with_busybox();
     let run = |name: &str| {
         let mut command = sandbox.command("env");
-        command.arg("CORACLE_SUBNET=10.123.0.0/30").arg(cli_tests::project().join("dist/coracle"));
+        command.arg("CORACLE_SUBNET=10.123.0.0/30").arg(cli_tests::binary());
         let args = ["run", "-d", "--name", name, "busybox", "busybox", "sleep", "1000"];
         cli_tests::Done::from(command.args(args).output().expect("env runs"))
     };

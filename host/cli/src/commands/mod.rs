@@ -24,7 +24,7 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Some(root) => Paths::below(&std::path::absolute(root).map_err(|e| Error::System("resolving --root", e))?),
         None => Paths::system(),
     };
-    let engine = Engine::open(paths)?;
+    let engine = Engine::open(paths);
     match cli.command {
         Command::Run(args) => run::run(&engine, *args),
         Command::Ps(args) => instances::ps(&engine, &args),

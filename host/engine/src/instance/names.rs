@@ -1,12 +1,13 @@
 //! Names of instances: one file per name, made with O_EXCL, so that a name is given once however many starts race.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use plan::InstanceId;
 
 use crate::Error;
+use crate::instance::files::{create_new, read_small};
 
 /// The table of names.
 #[derive(Debug, Clone)]
@@ -15,6 +16,11 @@ pub(crate) struct Names(PathBuf);
 impl Names {
     pub(crate) fn new(dir: PathBuf) -> Self {
         Self(dir)
+    }
+
+    /// Where the names are kept.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.0
     }
 
     /// Gives the name to an instance. `holder_exists` tells whether a name's present holder is still there.
@@ -27,8 +33,8 @@ impl Names {
         check(name)?;
         let path = self.0.join(name);
         for _ in 0..2 {
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(mut file) => return file.write_all(id.as_str().as_bytes()).map_err(Error::file("writing", path)),
+            match create_new(&path, id.as_str().as_bytes()) {
+                Ok(()) => return Ok(()),
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(Error::file("creating", path)(e)),
             }
@@ -46,7 +52,7 @@ impl Names {
     /// Who has the name.
     pub(crate) fn holder(&self, name: &str) -> Option<InstanceId> {
         check(name).ok()?;
-        fs::read_to_string(self.0.join(name)).ok()?.parse().ok()
+        String::from_utf8(read_small(&self.0.join(name)).ok()?).ok()?.parse().ok()
     }
 
     /// Takes the name back if this instance has it.

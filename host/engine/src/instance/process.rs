@@ -1,8 +1,11 @@
-use std::fs;
 use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::OnceLock;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
+
+use crate::instance::files::read_small;
 
 /// A host process, told apart from later ones with the same number by its start time and the boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +21,7 @@ pub(crate) struct ProcessId {
 impl ProcessId {
     /// The identity of a living process.
     pub(crate) fn of(pid: i32) -> Option<Self> {
-        Some(Self { pid, start_time: start_time(pid)?, boot: boot_id() })
+        Some(Self { pid, start_time: start_time(pid)?, boot: boot_id().to_owned() })
     }
 
     /// A descriptor of the process, if it still lives.
@@ -43,7 +46,7 @@ impl ProcessId {
 
 /// `None` for a process that has ended, also if nobody has waited for it yet (a zombie).
 fn start_time(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&read_small(Path::new(&format!("/proc/{pid}/stat"))).ok()?).into_owned();
     // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
     if matches!(fields.next()?, "Z" | "X") {
@@ -53,8 +56,12 @@ fn start_time(pid: i32) -> Option<u64> {
 }
 
 /// The random identity of this boot; empty where the kernel has none.
-pub(crate) fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+fn boot_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        let id = read_small(Path::new("/proc/sys/kernel/random/boot_id")).unwrap_or_default();
+        String::from_utf8_lossy(&id).trim().to_owned()
+    })
 }
 
 #[cfg(test)]

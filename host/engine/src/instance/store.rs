@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use plan::{InstanceId, LaunchPlan};
 use serde::de::DeserializeOwned;
 
-use crate::instance::files::{Lock, write_atomic};
+use crate::instance::files::{Lock, read_small, write_atomic};
 use crate::instance::names::Names;
 use crate::instance::{Health, Record, Status};
 use crate::{Error, Paths};
@@ -34,12 +34,9 @@ pub struct Instance {
 }
 
 impl Instances {
-    /// Opens the state directory, making it on first use.
-    pub(crate) fn open(paths: &Paths) -> Result<Self, Error> {
-        for dir in [paths.instances(), paths.names()] {
-            fs::create_dir_all(&dir).map_err(Error::file("creating", &dir))?;
-        }
-        Ok(Self { dir: paths.instances(), names: Names::new(paths.names()) })
+    /// The instances of a state directory, which the first one makes.
+    pub(crate) fn open(paths: &Paths) -> Self {
+        Self { dir: paths.instances(), names: Names::new(paths.names()) }
     }
 
     /// The directory of an instance.
@@ -54,7 +51,7 @@ impl Instances {
     /// Makes an instance's directory and gives it its name; both are taken back if anything fails.
     pub(crate) fn create(&self, plan: &LaunchPlan) -> Result<Instance, Error> {
         let dir = self.dir_of(&plan.id);
-        self.names.reserve(&plan.name, &plan.id, |holder| self.dir_of(holder).exists())?;
+        self.reserve_name(plan)?;
         let record = Record::new();
         let write = || -> Result<(), Error> {
             fs::create_dir(&dir).map_err(Error::file("creating", &dir))?;
@@ -67,6 +64,19 @@ impl Instances {
             return Err(error);
         }
         Ok(Instance { plan: plan.clone(), record, health: Health::Created, dir })
+    }
+
+    fn reserve_name(&self, plan: &LaunchPlan) -> Result<(), Error> {
+        let reserve = || self.names.reserve(&plan.name, &plan.id, |holder| self.dir_of(holder).exists());
+        match reserve() {
+            Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                for dir in [&self.dir, self.names.dir()] {
+                    fs::create_dir_all(dir).map_err(Error::file("creating", dir))?;
+                }
+                reserve()
+            }
+            result => result,
+        }
     }
 
     /// Finds an instance by name, id, or an unambiguous beginning of an id.
@@ -115,7 +125,7 @@ impl Instances {
         // Renamed first: from then on no command sees half of an instance.
         let doomed = self.dir.join(format!(".removing-{id}"));
         match fs::rename(&dir, &doomed) {
-            Ok(()) => fs::remove_dir_all(&doomed).map_err(Error::file("removing", doomed))?,
+            Ok(()) => remove_tree(&doomed).map_err(Error::file("removing", doomed))?,
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             Err(e) => return Err(Error::file("removing", dir)(e)),
         }
@@ -171,13 +181,29 @@ fn is_young(record: &Record) -> bool {
     record.created.elapsed().is_ok_and(|age| age.as_secs() < 2)
 }
 
+/// What an instance's directory holds unless its program wrote files: removed by name first, which takes a third of the
+/// system calls of looking.
+const USUAL: [&str; 9] =
+    [PLAN, STATE, LOCK, "control", "log.json", "hosts", "resolv.conf", "hostname", "work/work/incompat/volatile/dirty"];
+const USUAL_DIRS: [&str; 6] = ["work/work/incompat/volatile", "work/work/incompat", "work/work", "work", "upper", ""];
+
+fn remove_tree(dir: &Path) -> std::io::Result<()> {
+    USUAL.iter().for_each(|name| drop(fs::remove_file(dir.join(name))));
+    // Each fails as long as something else lies in it.
+    USUAL_DIRS.iter().for_each(|name| drop(fs::remove_dir(dir.join(name))));
+    match fs::remove_dir_all(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
 fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
     let text = serde_json::to_vec(value).map_err(|source| Error::Damaged { path: path.to_owned(), source })?;
     write_atomic(path, &text)
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path, id: &InstanceId) -> Result<T, Error> {
-    match fs::read(path) {
+    match read_small(path) {
         Ok(text) => serde_json::from_slice(&text).map_err(|source| Error::Damaged { path: path.to_owned(), source }),
         Err(e) if e.kind() == ErrorKind::NotFound => Err(Error::NoInstance(id.short().to_owned())),
         Err(e) => Err(Error::file("reading", path)(e)),

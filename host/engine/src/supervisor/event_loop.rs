@@ -19,6 +19,9 @@ use crate::{Instances, Paths};
 /// Output that an attached client has not read yet; beyond it the program's output waits.
 const MAX_BACKLOG: usize = 1 << 20;
 
+/// An instance without events for so long is not just starting or ending.
+const QUIET: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
 /// A command that talks with the supervisor.
 struct Peer {
     channel: Channel,
@@ -33,11 +36,13 @@ pub(super) struct Supervisor<'a> {
     instance: Instance,
     running: Running,
     output: Output,
-    log: Option<LogWriter>,
+    log: LogWriter,
     listener: Option<OwnedFd>,
     resolver: Option<Resolver>,
     network: Option<Network>,
     peers: Vec<Peer>,
+    /// Whether the memory that only the start needed was given back.
+    settled: bool,
     // Held as long as this process lives: it is how others know that it does.
     _lock: Lock,
 }
@@ -49,7 +54,7 @@ impl<'a> Supervisor<'a> {
         let resolver = launched.network.as_ref().and_then(|network| Resolver::bind(network).ok().flatten());
         Self {
             paths,
-            log: LogWriter::create(instance.dir()).ok(),
+            log: LogWriter::new(instance.dir()),
             listener: listen(instance.dir()).ok(),
             instance,
             running: launched.running,
@@ -57,6 +62,7 @@ impl<'a> Supervisor<'a> {
             resolver,
             network: launched.network,
             peers: vec![Peer { channel: caller, attached: true, waiting: true, gone: false }],
+            settled: false,
             _lock: lock,
         }
     }
@@ -87,7 +93,15 @@ impl<'a> Supervisor<'a> {
         Ok(status)
     }
 
-    fn wait(&self) {
+    fn wait(&mut self) {
+        if !self.poll() && !self.settled {
+            crate::memory::release();
+            self.settled = true;
+        }
+    }
+
+    /// Whether something happened; until the first quiet second, nothing happening ends the wait too.
+    fn poll(&self) -> bool {
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(8);
         fds.extend(self.running.poll_fds());
         if self.may_read_output() {
@@ -102,7 +116,8 @@ impl<'a> Supervisor<'a> {
             fds.push(PollFd::new(&peer.channel, events));
         }
         // Interrupted or not: everything is looked at without waiting.
-        let _ = poll(&mut fds, None);
+        let limit = if self.settled { None } else { Some(&QUIET) };
+        poll(&mut fds, limit) != Ok(0)
     }
 
     fn may_read_output(&self) -> bool {
@@ -115,9 +130,7 @@ impl<'a> Supervisor<'a> {
         }
         let (log, peers) = (&mut self.log, &mut self.peers);
         self.output.drain(|stream, data| {
-            if let Some(log) = log {
-                log.write(stream, data);
-            }
+            log.write(stream, data);
             for piece in data.chunks(MAX_PAYLOAD) {
                 let frame = if stream == 0 { Frame::Stdout(piece.to_vec()) } else { Frame::Stderr(piece.to_vec()) };
                 for peer in peers.iter_mut().filter(|peer| peer.attached) {
@@ -186,9 +199,7 @@ impl<'a> Supervisor<'a> {
     /// Records the end, gives everything back, and tells those who wait: in this order, so that whoever is told finds it done.
     fn finish(&mut self, status: Result<ExitStatus, crate::Error>) {
         self.pump_output();
-        if let Some(log) = &mut self.log {
-            log.finish();
-        }
+        self.log.finish();
         let (status, error) = match status {
             Ok(status) => (status, None),
             Err(error) => (ExitStatus::Exited(error.exit_code()), Some(chain(&error))),
@@ -200,9 +211,7 @@ impl<'a> Supervisor<'a> {
         record.exit = Some(status);
         record.error = error.or_else(|| cleaned.err().map(|e| chain(&e)));
         if self.instance.plan.auto_remove {
-            if let Ok(instances) = Instances::open(self.paths) {
-                let _ = instances.remove(&self.instance.plan.id, Some(&self.instance.plan.name));
-            }
+            let _ = Instances::open(self.paths).remove(&self.instance.plan.id, Some(&self.instance.plan.name));
         } else {
             let _ = self.instance.save();
         }

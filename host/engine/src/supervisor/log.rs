@@ -2,12 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-
-use crate::Error;
 
 /// The log's name in an instance's directory.
 pub(crate) const LOG: &str = "log.json";
@@ -23,10 +21,11 @@ pub struct LogLine {
     pub time: String,
 }
 
-/// Appends to an instance's log.
+/// Appends to an instance's log, which the first output makes.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
-    file: File,
+    path: PathBuf,
+    file: Option<File>,
     partial: [Vec<u8>; 2],
 }
 
@@ -35,10 +34,8 @@ const MAX_LINE: usize = 16 * 1024;
 const STREAMS: [&str; 2] = ["stdout", "stderr"];
 
 impl LogWriter {
-    pub(crate) fn create(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join(LOG);
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::file("opening", path))?;
-        Ok(Self { file, partial: [Vec::new(), Vec::new()] })
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { path: dir.join(LOG), file: None, partial: [Vec::new(), Vec::new()] }
     }
 
     /// Adds output of stream 0 (standard output) or 1 (standard error). A full disk loses log lines, never the instance.
@@ -51,7 +48,19 @@ impl LogWriter {
                 encode(&mut text, stream, &line);
             }
         }
-        let _ = self.file.write_all(&text);
+        self.append(&text);
+    }
+
+    fn append(&mut self, text: &[u8]) {
+        if text.is_empty() {
+            return;
+        }
+        if self.file.is_none() {
+            self.file = OpenOptions::new().create(true).append(true).open(&self.path).ok();
+        }
+        if let Some(file) = &mut self.file {
+            let _ = file.write_all(text);
+        }
     }
 
     /// Writes what has no newline yet.
@@ -61,7 +70,7 @@ impl LogWriter {
             if !line.is_empty() {
                 let mut text = Vec::new();
                 encode(&mut text, stream, &line);
-                let _ = self.file.write_all(&text);
+                self.append(&text);
             }
         }
     }
@@ -85,12 +94,12 @@ pub(crate) struct LogReader {
 }
 
 impl LogReader {
-    pub(crate) fn open(dir: &Path) -> Result<Option<Self>, Error> {
-        let path = dir.join(LOG);
-        match File::open(&path) {
+    /// `None` if there is no log yet.
+    pub(crate) fn open(dir: &Path) -> io::Result<Option<Self>> {
+        match File::open(dir.join(LOG)) {
             Ok(file) => Ok(Some(Self { file: BufReader::new(file) })),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::file("opening", path)(e)),
+            Err(e) => Err(e),
         }
     }
 
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn lines_come_back_in_order_with_their_stream() {
         let dir = tempfile::tempdir().unwrap();
-        let mut log = LogWriter::create(dir.path()).unwrap();
+        let mut log = LogWriter::new(dir.path());
         log.write(0, b"one\ntw");
         log.write(1, b"oops\n");
         log.write(0, b"o\nthree");
@@ -139,7 +148,7 @@ mod tests {
     #[test]
     fn a_line_without_end_is_cut() {
         let dir = tempfile::tempdir().unwrap();
-        let mut log = LogWriter::create(dir.path()).unwrap();
+        let mut log = LogWriter::new(dir.path());
         (0..9).for_each(|_| log.write(0, &[b'x'; 4096]));
         let mut reader = LogReader::open(dir.path()).unwrap().unwrap();
         assert_eq!(reader.next_line().unwrap().unwrap().log.len(), MAX_LINE);

@@ -23,7 +23,7 @@ pub(crate) fn spawn(paths: &Paths, instance: Instance, interactive: bool) -> Res
     match sys::fork().map_err(|e| Error::System("starting the supervisor", e))? {
         Fork::Parent(pid) => Ok(Client::of_child(ours, pid)),
         Fork::Child => {
-            drop(ours);
+            sys::close_all_but(&theirs);
             supervise(paths, instance, interactive, theirs);
             // Nothing of the command that was forked may run on in the supervisor: no destructors, no buffers of its streams.
             sys::exit_now(0)
@@ -55,18 +55,14 @@ fn supervise(paths: &Paths, mut instance: Instance, interactive: bool, caller: O
 /// What a guest printed before its start failed is often the reason.
 fn last_words(instance: &Instance, output: Option<Output>, caller: &mut Channel) {
     let Some(mut output) = output else { return };
-    let mut log = LogWriter::create(instance.dir()).ok();
+    let mut log = LogWriter::new(instance.dir());
     output.drain(|stream, data| {
-        if let Some(log) = &mut log {
-            log.write(stream, data);
-        }
+        log.write(stream, data);
         for piece in data.chunks(MAX_PAYLOAD) {
             let _ = caller.send(&Frame::Stderr(piece.to_vec()));
         }
     });
-    if let Some(log) = &mut log {
-        log.finish();
-    }
+    log.finish();
 }
 
 /// A caller with a full socket gets what is queued before the supervisor goes; one that does not read is not waited for long.
@@ -102,11 +98,10 @@ fn start(
     let launched = launch::launch(paths, &plan, stdio, |pid, address| {
         instance.record.process = ProcessId::of(pid);
         instance.record.address = address;
+        instance.record.status = Status::Running;
+        instance.record.started = Some(std::time::SystemTime::now());
         instance.save()
     })?;
-    instance.record.status = Status::Running;
-    instance.record.started = Some(std::time::SystemTime::now());
-    instance.save()?;
     Ok((launched, lock))
 }
 
@@ -129,9 +124,7 @@ fn fail(paths: &Paths, mut instance: Instance, error: &Error) {
     instance.record.exit = Some(plan::ExitStatus::Exited(error.exit_code()));
     instance.record.error = Some(chain(error));
     let _ = instance.save();
-    if instance.plan.auto_remove
-        && let Ok(instances) = Instances::open(paths)
-    {
-        let _ = instances.remove(&instance.plan.id, Some(&instance.plan.name));
+    if instance.plan.auto_remove {
+        let _ = Instances::open(paths).remove(&instance.plan.id, Some(&instance.plan.name));
     }
 }
