@@ -117,52 +117,140 @@ fn remember(region: Region) {
 }
 
 /// A site of a region: where its text and its stub start.
+#[derive(Clone, Copy)]
 struct Placed {
     site: Site,
     text: u64,
     stub: u64,
 }
 
-fn find(region: Region, wanted: impl Fn(&Placed) -> bool) -> Option<Placed> {
-    let mut stub = region.stubs.start;
-    sites(region.text, region.image_offset)
-        .map(|site| {
-            let placed = Placed { site, text: region.text.start + (site.offset - region.image_offset), stub };
-            stub += stub_size(site);
-            placed
-        })
-        .find(wanted)
+/// Between the instructions before and behind the call in a stub.
+const MIDDLE: u64 = (LEA.len() + ENTER.len()) as u64;
+
+impl Placed {
+    fn before(self) -> u64 {
+        self.site.before.into()
+    }
+
+    fn stub_holds(self, rip: u64) -> bool {
+        self.stub <= rip && rip < self.stub + stub_size(self.site)
+    }
+
+    /// Whether the jump overwrote an instruction that began here. Where the jump itself begins nothing is lost.
+    fn jump_hides(self, rip: u64) -> bool {
+        self.text < rip && rip < self.text + JUMP as u64
+    }
+
+    /// The original place of an address in the stub.
+    fn original(self, rip: u64) -> u64 {
+        let offset = rip - self.stub;
+        let original = match offset {
+            o if o <= self.before() => o,
+            o if o < self.before() + MIDDLE => self.before(),
+            o => (o - MIDDLE + 2).min(self.site.span()),
+        };
+        self.text + original
+    }
+
+    /// The place in the stub of an address that the jump hides.
+    fn resume(self, rip: u64) -> u64 {
+        let offset = rip - self.text;
+        self.stub + if offset <= self.before() { offset } else { offset + MIDDLE - 2 }
+    }
+
+    /// Where the stub makes the call.
+    fn call(self) -> u64 {
+        self.stub + self.before()
+    }
+}
+
+fn placed(region: Region, sites: impl Iterator<Item = Site>) -> impl Iterator<Item = Placed> {
+    sites.scan(region.stubs.start, move |stub, site| {
+        let placed = Placed { site, text: region.text.start + (site.offset - region.image_offset), stub: *stub };
+        *stub += stub_size(site);
+        Some(placed)
+    })
+}
+
+fn find(is_in: impl Fn(&Region) -> bool, wanted: impl Fn(&Placed) -> bool) -> Option<Placed> {
+    let region = MAP.lock().iter().flatten().copied().find(is_in)?;
+    placed(region, sites(region.text, region.image_offset)).find(wanted)
 }
 
 fn by_stub(rip: u64) -> Option<Placed> {
-    let region = MAP.lock().iter().flatten().copied().find(|r| r.stubs.contains(rip))?;
-    find(region, |p| p.stub <= rip && rip < p.stub + stub_size(p.site))
+    find(|region| region.stubs.contains(rip), |site| site.stub_holds(rip))
 }
 
 /// See [`platform::Machine::original_rip`].
 pub(crate) fn original(rip: u64) -> u64 {
-    let Some(p) = by_stub(rip) else { return rip };
-    let (offset, before) = (rip - p.stub, u64::from(p.site.before));
-    let middle = (LEA.len() + ENTER.len()) as u64;
-    let original = match offset {
-        o if o <= before => o,
-        o if o < before + middle => before,
-        o => (o - middle + 2).min(p.site.span()),
-    };
-    p.text + original
+    by_stub(rip).map_or(rip, |site| site.original(rip))
 }
 
 /// See [`platform::Machine::resume_rip`].
 pub(crate) fn resume(rip: u64) -> u64 {
-    let Some(region) = MAP.lock().iter().flatten().copied().find(|r| r.text.contains(rip)) else { return rip };
-    // Only addresses behind the start of a jump need translation, and only where the jump overwrote them.
-    let Some(p) = find(region, |p| p.text < rip && rip < p.text + JUMP as u64) else { return rip };
-    let (offset, before) = (rip - p.text, u64::from(p.site.before));
-    let middle = (LEA.len() + ENTER.len()) as u64;
-    p.stub + if offset <= before { offset } else { offset + middle - 2 }
+    find(|region| region.text.contains(rip), |site| site.jump_hides(rip)).map_or(rip, |site| site.resume(rip))
 }
 
 /// See [`platform::Machine::restart_rip`].
 pub(crate) fn restart(rip: u64) -> u64 {
-    by_stub(rip).map_or(rip.wrapping_sub(2), |p| p.stub + u64::from(p.site.before))
+    by_stub(rip).map_or(rip.wrapping_sub(2), Placed::call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: u64 = 0x40_0000;
+    const STUBS: u64 = 0x30_0000;
+    /// `mov $39,%eax; syscall` (the jump covers the mov), then `syscall` and a six-byte instruction.
+    const SITES: [Site; 2] = [Site { offset: 100, before: 5, after: 0 }, Site { offset: 200, before: 0, after: 6 }];
+
+    fn both() -> [Placed; 2] {
+        let range = |start| UserRange { start, end: start + 4096 };
+        let region = Region { text: range(TEXT), image_offset: 0, stubs: range(STUBS) };
+        let mut all = placed(region, SITES.into_iter());
+        [all.next().unwrap(), all.next().unwrap()]
+    }
+
+    #[test]
+    fn stubs_follow_each_other() {
+        let [first, second] = both();
+        assert_eq!((first.text, first.stub), (TEXT + 100, STUBS));
+        assert_eq!((second.text, second.stub), (TEXT + 200, STUBS + 5 + MIDDLE + JUMP as u64));
+    }
+
+    #[test]
+    fn a_stub_shows_as_the_original_code() {
+        let [first, second] = both();
+        assert_eq!(first.original(first.stub), TEXT + 100);
+        assert_eq!(first.original(first.stub + 5), TEXT + 105, "about to call");
+        assert_eq!(first.original(first.stub + 5 + 7), TEXT + 105, "still");
+        assert_eq!(first.original(first.stub + 5 + MIDDLE), TEXT + 107, "behind the call");
+        assert_eq!(second.original(second.stub + MIDDLE), TEXT + 202);
+        assert_eq!(second.original(second.stub + MIDDLE + 6), TEXT + 208, "about to jump back");
+    }
+
+    #[test]
+    fn hidden_code_goes_on_in_the_stub() {
+        let [first, second] = both();
+        assert!(!first.jump_hides(TEXT + 100) && !first.jump_hides(TEXT + 105) && !first.jump_hides(TEXT + 107));
+        assert!(second.jump_hides(TEXT + 202));
+        assert_eq!(second.resume(TEXT + 202), second.stub + MIDDLE);
+        for rip in [second.stub + MIDDLE, second.stub] {
+            assert_eq!(second.resume(second.original(rip)), rip);
+        }
+    }
+
+    #[test]
+    fn a_restarted_call_begins_in_the_stub() {
+        let [first, second] = both();
+        assert_eq!(first.call(), first.stub + 5);
+        assert_eq!(second.call(), second.stub);
+    }
+
+    #[test]
+    fn jumps_reach_both_ways() {
+        assert_eq!(jump(0x1000, 0x2000), [0xe9, 0xfb, 0x0f, 0, 0]);
+        assert_eq!(jump(0x2000, 0x1000), [0xe9, 0xfb, 0xef, 0xff, 0xff]);
+    }
 }
