@@ -165,16 +165,15 @@ fn a_full_disk_is_an_error_and_nothing_is_lost() {
     let sandbox = Sandbox::with_busybox();
     // A small file system of its own for the whole state, in a mount namespace that ends with the shell.
     let script = "mount -t tmpfs -o size=6m tmpfs $CORACLE_ROOT/small && \
-        export CORACLE_ROOT=$CORACLE_ROOT/small && coracle image pack --name b /bin/busybox && \
+        export CORACLE_ROOT=$CORACLE_ROOT/small && $CORACLE_BIN image pack --name b /bin/busybox && \
         (dd if=/dev/zero of=$CORACLE_ROOT/fill bs=64k 2>/dev/null; true) && \
-        coracle image pack --name second /usr/bin/redis-server; echo pack $?; \
-        coracle run --rm --network none b busybox true; echo run $?; \
-        rm $CORACLE_ROOT/fill; coracle run --rm --network none b busybox true; echo after $?; \
-        coracle image ls -q | wc -l";
+        $CORACLE_BIN image pack --name second /usr/bin/redis-server; echo pack $?; \
+        $CORACLE_BIN run --rm --network none b busybox true; echo run $?; \
+        rm $CORACLE_ROOT/fill; $CORACLE_BIN run --rm --network none b busybox true; echo after $?; \
+        $CORACLE_BIN image ls -q | wc -l";
     fs::create_dir(sandbox.root().join("small")).unwrap();
-    let path = format!("{}:{}", cli_tests::project().join("dist").display(), std::env::var("PATH").unwrap_or_default());
     let mut command = sandbox.command("unshare");
-    command.args(["-m", "sh", "-c", script]).env("PATH", path);
+    command.args(["-m", "sh", "-c", script]).env("CORACLE_BIN", cli_tests::binary());
     let done = cli_tests::Done::from(command.output().expect("unshare runs"));
     assert!(done.out.contains("pack 125\n") && done.out.contains("run 125\n"), "{}{}", done.out, done.err);
     assert!(done.err.contains("No space left on device"), "{}", done.err);
