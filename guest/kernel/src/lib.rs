@@ -37,4 +37,6 @@ mod wait;
 
 pub use boot::start;
 pub use loader::parse;
+pub use net::parse_packets;
 pub use syscall::{Support, table};
+pub use vfs::parse_image;

@@ -115,8 +115,6 @@ pub(crate) fn encode(address: &SockAddr, family: u16) -> ([u8; LARGEST], usize) 
 
 fn encode_v6(out: &mut [u8; LARGEST], at: SocketAddr) {
     let ip = match at.ip() {
-        // The wildcard of a socket that was never bound is IPv6's own.
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv6Addr::UNSPECIFIED,
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
         IpAddr::V6(ip) => ip,
     };

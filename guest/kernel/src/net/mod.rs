@@ -7,6 +7,7 @@ mod address;
 mod calls;
 mod endpoint;
 mod frame;
+mod fuzz;
 mod interfaces;
 mod ioctl;
 mod link;
@@ -26,6 +27,7 @@ use boot_info::Network;
 use platform::Deadline;
 
 pub(crate) use calls::SYSCALLS;
+pub use fuzz::parse_packets;
 
 /// Starts the network of the instance: the interface, its address and its route. Without a network only the loopback works.
 pub(crate) fn init(network: Option<&Network>) {

@@ -238,3 +238,72 @@ impl Drop for End {
         self.close();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends() -> (End, End) {
+        connect(Endpoint::new(), Endpoint::new())
+    }
+
+    fn write(end: &End, data: &[u8]) -> Result<usize, Errno> {
+        end.write(&mut Source::kernel(data), Ancillary::default())
+    }
+
+    fn read(end: &End, len: usize) -> Result<Vec<u8>, Errno> {
+        let mut buffer = vec![0u8; len];
+        let (count, _) = end.read(&mut Sink::kernel(&mut buffer), false)?;
+        buffer.truncate(count);
+        Ok(buffer)
+    }
+
+    #[test]
+    fn bytes_come_in_order_through_a_ring_that_wraps() {
+        let (ours, theirs) = ends();
+        let (mut sent, mut seen) = (0u32, 0u32);
+        for round in 0..2000u32 {
+            let piece: Vec<u8> = (0..round % 700).map(|n| (sent + n) as u8).collect();
+            sent += write(&ours, &piece).unwrap() as u32;
+            if let Ok(back) = read(&theirs, round as usize % 900 + 1) {
+                assert!(back.iter().enumerate().all(|(n, byte)| *byte == (seen + n as u32) as u8));
+                seen += back.len() as u32;
+            }
+        }
+        assert!(seen > 100_000);
+        assert_eq!((theirs.readable() as u32, ours.unsent() as u32), (sent - seen, sent - seen));
+    }
+
+    #[test]
+    fn a_full_direction_asks_to_wait() {
+        let (ours, theirs) = ends();
+        assert_eq!(write(&ours, &[1; LIMIT + 5]), Ok(LIMIT));
+        assert_eq!(write(&ours, &[1]), Err(Errno::EAGAIN));
+        assert!(!ours.events().contains(Events::OUT));
+        assert_eq!(read(&theirs, LIMIT).map(|data| data.len()), Ok(LIMIT));
+        assert!(ours.events().contains(Events::OUT));
+    }
+
+    #[test]
+    fn halves_end_one_by_one() {
+        let (ours, theirs) = ends();
+        write(&ours, b"last").unwrap();
+        ours.shutdown_write();
+        assert_eq!(write(&ours, b"x"), Err(Errno::EPIPE));
+        assert_eq!((read(&theirs, 9), read(&theirs, 9)), (Ok(b"last".to_vec()), Ok(vec![])));
+        assert_eq!(theirs.events(), Events::IN | Events::OUT | Events::RDHUP);
+        assert_eq!(write(&theirs, b"answer"), Ok(6));
+        drop(theirs);
+        assert_eq!(read(&ours, 9), Ok(b"answer".to_vec()));
+        assert_eq!(ours.events(), Events::IN | Events::OUT | Events::RDHUP | Events::HUP);
+    }
+
+    #[test]
+    fn closing_with_data_unread_is_a_reset() {
+        let (ours, theirs) = ends();
+        write(&ours, b"unread").unwrap();
+        drop(theirs);
+        assert_eq!(ours.endpoint().take_error(), Some(Errno::ECONNRESET));
+        assert_eq!(write(&ours, b"x"), Err(Errno::ECONNRESET));
+    }
+}

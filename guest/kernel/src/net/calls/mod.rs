@@ -82,3 +82,8 @@ impl Handle {
         }
     }
 }
+
+/// How many control messages a buffer holds, for the fuzzer.
+pub(crate) fn control_messages(bytes: &[u8]) -> usize {
+    message::Messages(bytes).count()
+}

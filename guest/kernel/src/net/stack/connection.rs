@@ -18,6 +18,8 @@ use crate::vfs::Events;
 const DELAYED_ACK: Duration = Duration::from_millis(40);
 /// How long a handshake of ours may take (`net.ipv4.tcp_syn_retries` = 6 comes to this).
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(127);
+/// How long a link address may be asked for before the host counts as unreachable (three requests, as in Linux).
+pub(super) const RESOLUTION_TIMEOUT: Deadline = 3_000_000_000;
 /// How long a handshake of a client may take, so that half-open connections do not stay.
 pub(super) const ACCEPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a connection that the application has closed may stay silent (`net.ipv4.tcp_fin_timeout`).
@@ -76,6 +78,10 @@ pub(crate) struct Connection {
     pub(super) dirty: bool,
     /// It is in the list of connections that wait for a link address.
     pub(super) stalled: bool,
+    /// When its first packet was due, until that has been sent.
+    pub(super) silent_since: Option<Deadline>,
+    /// No link address was found for the next hop.
+    pub(super) unreachable: bool,
     /// The peer has reset it.
     pub(super) reset: bool,
     /// Our side of reading was shut down.
@@ -135,6 +141,8 @@ impl Connection {
             scheduled: None,
             dirty: false,
             stalled: false,
+            silent_since: None,
+            unreachable: false,
             reset: false,
             read_shut: false,
             corked: false,
@@ -206,6 +214,7 @@ impl Connection {
     /// Why the connection ended, if not by us or in peace. `from` is the state in which it was last seen.
     pub(super) fn failure(&self) -> Option<Errno> {
         match self.seen.state {
+            State::SynSent if self.unreachable => Some(Errno::EHOSTUNREACH),
             State::SynSent if self.reset => Some(Errno::ECONNREFUSED),
             State::SynSent => Some(Errno::ETIMEDOUT),
             State::LastAck | State::TimeWait | State::Closing => None,

@@ -5,7 +5,7 @@ use smoltcp::socket::tcp::State;
 
 use crate::net::endpoint::Wakes;
 use crate::net::stack::Stack;
-use crate::net::stack::connection::{Connection, ORPHAN_TIMEOUT, Owner};
+use crate::net::stack::connection::{Connection, ORPHAN_TIMEOUT, Owner, RESOLUTION_TIMEOUT};
 use crate::net::stack::external::External;
 use crate::net::stack::listener::Arrival;
 
@@ -168,6 +168,13 @@ fn flush(
     now: Deadline,
 ) {
     let sent = external.flush(&mut connection.sockets, now);
+    if sent {
+        connection.silent_since = None;
+    } else if connection.silent_since.is_some_and(|since| now >= since + RESOLUTION_TIMEOUT) {
+        connection.silent_since = None;
+        connection.unreachable = true;
+        connection.tcp().abort();
+    }
     let tcp = connection.view();
     let wants = tcp.send_queue() > 0 || !matches!(tcp.state(), State::Established | State::TimeWait);
     if !sent && wants && !core::mem::replace(&mut connection.stalled, true) {

@@ -141,6 +141,7 @@ impl Stack {
         connection.tcp().connect(external.context(), address, local).map_err(|_| Errno::EADDRNOTAVAIL)?;
         connection.tcp().set_timeout(Some(CONNECT_TIMEOUT));
         connection.port = port;
+        connection.silent_since = Some(machine().monotonic_ns());
         connection.note();
         let slot = self.add(connection);
         self.touch(slot);

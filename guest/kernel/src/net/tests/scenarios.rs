@@ -121,7 +121,7 @@ fn bulk() {
     let machine = start();
     let listener = listen(7, 128);
     const SIZE: usize = 64 << 20;
-    let data: Arc<Vec<u8>> = Arc::new((0..SIZE).map(|i| (i / 7 ^ i >> 9) as u8).collect());
+    let data: Arc<Vec<u8>> = Arc::new((0..SIZE).map(|i| ((i / 7) ^ (i >> 9)) as u8).collect());
     let begin = Instant::now();
     let stream = thread::spawn({
         let data = data.clone();
@@ -186,6 +186,11 @@ fn connect() {
     assert_eq!(refused.connect(internet(&format!("{HOST}:1"))), Err(Errno::EINPROGRESS));
     machine.run_until(|| refused.poll().contains(Events::ERR));
     assert_eq!(refused.connected(), Err(Errno::ECONNREFUSED));
+    let nobody = Socket::open(af::INET, sock::STREAM, 0).unwrap();
+    assert_eq!(nobody.connect(internet("10.77.0.99:1")), Err(Errno::EINPROGRESS));
+    machine.run_until(|| nobody.poll().contains(Events::ERR));
+    assert_eq!(nobody.connected(), Err(Errno::EHOSTUNREACH));
+    nobody.closed();
     let nowhere = Socket::open(af::INET6, sock::STREAM, 0).unwrap();
     assert_eq!(nowhere.connect(internet("[2001:db8::1]:1")), Err(Errno::ENETUNREACH));
 }
@@ -299,7 +304,7 @@ fn closing() {
 /// A frame that makes sense: the start of a connection, data, a datagram, a ping, an address request.
 fn sensible(n: u64) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
-    if n % 7 == 0 {
+    if n.is_multiple_of(7) {
         frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 77, 0, 1, 0, 0, 0, 0, 0, 0, 10, 77, 0, 2]);
         return frame;
     }
