@@ -18,11 +18,6 @@ impl FsContext {
         Self { cwd: mutex(super::mount::root()), umask: AtomicU32::new(0o022) }
     }
 
-    /// A copy, as fork(2) makes it.
-    pub(crate) fn fork(&self) -> Self {
-        Self { cwd: mutex(self.cwd()), umask: AtomicU32::new(self.umask()) }
-    }
-
     /// The working directory.
     pub(crate) fn cwd(&self) -> Arc<dyn Inode> {
         self.cwd.lock().clone()

@@ -313,8 +313,3 @@ pub(crate) trait Inode: Any + Send + Sync {
     /// For those who need to know the type: downcast this.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
-
-/// The device number and inode number, which together name an inode.
-pub(crate) fn identity(inode: &dyn Inode) -> (u64, u64) {
-    inode.attributes().map_or((0, 0), |a| (a.dev, a.ino))
-}

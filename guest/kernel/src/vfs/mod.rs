@@ -41,6 +41,7 @@ pub(crate) use boot::{directory, init, initial_descriptors};
 pub(crate) use calls::SYSCALLS;
 pub(crate) use context::FsContext;
 pub(crate) use description::OpenFile;
+pub use erofs::parse_image;
 pub(crate) use file::{Events, File};
 pub(crate) use inode::{
     Attributes, Changes, DirEntry, FsStats, Inode, Kind, Magic, NewNode, Place, RenameMode, Timestamp,

@@ -14,7 +14,6 @@ pub(crate) const NR_OPEN: u64 = 1 << 20;
 /// The soft limit at start (`RLIMIT_NOFILE`).
 pub(crate) const DEFAULT_LIMIT: u64 = 1 << 20;
 
-#[derive(Clone)]
 struct Slot {
     file: Arc<OpenFile>,
     close_on_exec: bool,
@@ -43,15 +42,6 @@ impl DescriptorTable {
     /// A table without descriptors.
     pub(crate) const fn new() -> Self {
         Self { slots: mutex(Slots { slots: Vec::new(), lowest: 0 }), limit: AtomicU64::new(DEFAULT_LIMIT) }
-    }
-
-    /// A copy, as fork(2) makes it: the same descriptions, an own table.
-    pub(crate) fn fork(&self) -> Self {
-        let slots = self.slots.lock();
-        Self {
-            slots: mutex(Slots { slots: slots.slots.clone(), lowest: slots.lowest }),
-            limit: AtomicU64::new(self.limit.load(Ordering::Relaxed)),
-        }
     }
 
     /// The soft limit of `RLIMIT_NOFILE`: one more than the highest descriptor that may be made.
@@ -129,6 +119,7 @@ impl DescriptorTable {
     }
 
     /// Closes what is marked close-on-exec (execve(2)).
+    #[allow(dead_code)] // for execve(2), which is to come
     pub(crate) fn close_on_exec(&self) {
         let marked: Vec<usize> = {
             let slots = self.slots.lock();
@@ -171,7 +162,7 @@ impl Slots {
     fn grow_to(&mut self, len: usize) -> Result<(), Errno> {
         if self.slots.len() < len {
             self.slots.try_reserve(len - self.slots.len()).map_err(|_| Errno::ENOMEM)?;
-            self.slots.resize(len, None);
+            self.slots.resize_with(len, || None);
         }
         Ok(())
     }

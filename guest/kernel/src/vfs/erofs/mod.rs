@@ -146,8 +146,8 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Walks a whole image, however malformed; for the fuzzer.
-pub(crate) fn exercise(data: &[u8]) {
+/// Walks a whole image, however malformed; for fuzzing.
+pub fn parse_image(data: &[u8]) {
     let Ok(image) = Image::new(data) else { return };
     let mut todo = alloc::vec![image.root()];
     for _ in 0..1000 {

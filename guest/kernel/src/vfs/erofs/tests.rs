@@ -89,7 +89,7 @@ fn damaged_images_give_errors() {
         let at = 1024 + (seed >> 8) as usize % (copy.len() - 1024);
         let old = copy[at];
         copy[at] = seed as u8;
-        exercise(&copy);
+        parse_image(&copy);
         copy[at] = old;
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn usage() -> (u64, u64) {
 /// Takes a page from the budget; `ENOSPC` if there is none left.
 pub(super) fn take_page() -> Result<(), Errno> {
     let limit = LIMIT.load(Ordering::Relaxed);
-    let taken = USED.try_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+    let taken = USED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
         let sum = used.checked_add(PAGE_SIZE)?;
         (sum <= limit).then_some(sum)
     });

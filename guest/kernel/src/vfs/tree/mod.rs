@@ -95,7 +95,7 @@ impl Tree {
     /// The root directory. A tree lives as long as the kernel.
     pub(crate) fn root(&'static self) -> Result<Arc<Node>, Errno> {
         match &self.image {
-            Some(image) => self.from_image(image.root(), None, b""),
+            Some(image) => self.image_node(image.root(), None, b""),
             None => Ok(Node::fresh(
                 self,
                 &NewNode { kind: super::Kind::Directory, mode: 0o1777, uid: 0, gid: 0, rdev: 0, target: b"" },
@@ -105,7 +105,7 @@ impl Tree {
     }
 
     /// The inode of the image with this number, found as `name` in `parent`.
-    fn from_image(&'static self, nid: Nid, parent: Option<&Arc<Node>>, name: &[u8]) -> Result<Arc<Node>, Errno> {
+    fn image_node(&'static self, nid: Nid, parent: Option<&Arc<Node>>, name: &[u8]) -> Result<Arc<Node>, Errno> {
         let image = self.image.as_ref().ok_or(Errno::EUCLEAN)?;
         if let Some(node) = self.known(nid) {
             return Ok(node);

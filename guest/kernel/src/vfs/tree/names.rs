@@ -31,7 +31,7 @@ impl Node {
         };
         let image = self.tree.image.as_ref().ok_or(Errno::EUCLEAN)?;
         let nid = image.lookup(&lower, name)?.ok_or(Errno::ENOENT)?;
-        self.tree.from_image(nid, Some(self), name)
+        self.tree.image_node(nid, Some(self), name)
     }
 
     /// The entry of that name, for the kernel's own needs.
