@@ -25,6 +25,15 @@ struct Text<'a> {
     bytes: &'a [u8],
 }
 
+impl Text<'_> {
+    /// Whether the number of rt_sigreturn(2) is loaded right before this address, by the bytes: glibc lets the unwinding entry
+    /// of its restorer begin one byte early, so decoding from there misreads the load.
+    fn is_restorer(&self, address: u64) -> bool {
+        let before = self.bytes.get(..(address - self.address) as usize).unwrap_or_default();
+        before.ends_with(&[0x48, 0xc7, 0xc0, 15, 0, 0, 0]) || before.ends_with(&[0xb8, 15, 0, 0, 0])
+    }
+}
+
 /// The system call instructions of an ELF file that can be patched; offsets are the file's. A malformed file has none, and
 /// a file of another architecture neither.
 pub fn sites(file: &[u8]) -> Vec<Site> {
@@ -53,7 +62,9 @@ fn parse(file: &[u8]) -> Option<Vec<Site>> {
         let Some(site) = patch::choose(candidate, &targets) else { continue };
         let inside =
             |t: &&Text<'_>| site.offset >= t.address && site.offset + site.span() <= t.address + t.bytes.len() as u64;
-        if let Some(text) = texts.iter().find(inside) {
+        if let Some(text) = texts.iter().find(inside)
+            && !text.is_restorer(candidate.address)
+        {
             result.push(Site { offset: text.offset + (site.offset - text.address), ..site });
         }
     }
@@ -149,6 +160,14 @@ mod tests {
             assert_eq!(file[at..at + 2], [0x0f, 0x05]);
             assert!(site.span() >= 5);
         }
+    }
+
+    #[test]
+    fn a_restorer_is_known_by_its_bytes() {
+        let text = |bytes| Text { address: 0x1000, offset: 0, bytes };
+        assert!(text(&[0x90, 0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 5]).is_restorer(0x1008));
+        assert!(text(&[0xb8, 15, 0, 0, 0, 0x0f, 5]).is_restorer(0x1005));
+        assert!(!text(&[0xb8, 16, 0, 0, 0, 0x0f, 5]).is_restorer(0x1005));
     }
 
     #[test]
