@@ -21,8 +21,6 @@ static KERNEL: Coracle = Coracle;
 
 /// The process id of the program, as in a container.
 const FIRST_PID: u32 = 1;
-/// Interrupts enabled, and the bit that is always set: the flags of a new program.
-const INITIAL_FLAGS: u64 = 0x202;
 
 /// Tells the kernel its machine and gives the machine its kernel. Called once, before anything else.
 pub fn start(machine: &'static dyn Machine) -> &'static dyn Kernel {
@@ -118,13 +116,7 @@ fn boot(info: &BootInfo<'_>) -> Result<UserContext, BootError> {
         process.fs.set_cwd(directory);
     }
     let loaded = load_first(info, &process).map_err(BootError::Load)?;
-    *thread.name.lock() = short_name(&loaded.program.path);
-    *process.program.lock() = loaded.program;
-    let mut context = UserContext { full_restore: 1, ..UserContext::default() };
-    context.regs.rip = loaded.entry;
-    context.regs.rsp = loaded.sp;
-    context.regs.rflags = INITIAL_FLAGS;
-    Ok(context)
+    Ok(crate::task::begin(&thread, loaded))
 }
 
 fn load_first(info: &BootInfo<'_>, process: &Arc<Process>) -> Result<Loaded, LoadError> {
@@ -135,14 +127,7 @@ fn load_first(info: &BootInfo<'_>, process: &Arc<Process>) -> Result<Loaded, Loa
     let found = loader::find(&cwd, name, &env)?;
     let creds = process.creds.lock().clone();
     let stack_size = process.limit(crate::task::Resource::Stack);
-    loader::load(&process.mm, &creds, &cwd, found, args, &env, stack_size)
-}
-
-/// The name of a thread that runs a program: the last part of its path, at most 15 bytes.
-fn short_name(path: &[u8]) -> [u8; 16] {
-    let last = path.rsplit(|b| *b == b'/').next().unwrap_or(path);
-    let mut name = [0; 16];
-    let len = last.len().min(15);
-    name[..len].copy_from_slice(&last[..len]);
-    name
+    let prepared = loader::prepare(&cwd, found, args)?;
+    loader::check_arguments(&prepared, &env, stack_size)?;
+    loader::load(&process.mm, &creds, &prepared, &env, stack_size)
 }

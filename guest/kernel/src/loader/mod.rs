@@ -6,7 +6,7 @@ mod script;
 mod search;
 mod stack;
 
-pub(crate) use program::{Loaded, load};
+pub(crate) use program::{Loaded, check_arguments, load, prepare};
 pub(crate) use search::find;
 
 /// Pure parsers of foreign bytes, for fuzzing.
@@ -45,6 +45,18 @@ pub(crate) enum LoadError {
 }
 
 impl LoadError {
+    /// What execve(2) gives for it.
+    pub(crate) fn errno(&self) -> Errno {
+        match self {
+            Self::NoCommand => Errno::EINVAL,
+            Self::NotFound { .. } => Errno::ENOENT,
+            Self::Open { error, .. } | Self::Interpreter { error, .. } | Self::Memory { error, .. } => *error,
+            Self::Format { .. } => Errno::ENOEXEC,
+            Self::TooManyInterpreters { .. } => Errno::ELOOP,
+            Self::ArgumentsTooLong => Errno::E2BIG,
+        }
+    }
+
     /// The exit status's class.
     pub(crate) fn class(&self) -> StartFailure {
         match self {

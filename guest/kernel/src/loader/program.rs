@@ -41,35 +41,63 @@ struct Command {
     args: Vec<Vec<u8>>,
 }
 
-/// Loads the program in `file`, which was found at `path`.
-pub(crate) fn load(
-    mm: &Mm,
-    creds: &Credentials,
+/// A program that was found good, before anything is mapped: what can be wrong with files is known by now.
+pub(crate) struct Prepared {
+    /// What execve(2) was asked for (`AT_EXECFN`).
+    path: Vec<u8>,
+    command: Command,
+    elf: Elf,
+    interpreter: Option<(Elf, Arc<OpenFile>)>,
+}
+
+/// Reads the headers of the program in `file`, which was found at `path`, and of its interpreter.
+pub(crate) fn prepare(
     cwd: &Arc<dyn Inode>,
     (path, file): (Vec<u8>, Arc<OpenFile>),
     args: Vec<Vec<u8>>,
+) -> Result<Prepared, LoadError> {
+    let command = resolve_scripts(cwd, Command { path: path.clone(), file, args })?;
+    let elf = read_elf(&command.path, &command.file)?;
+    let interpreter = elf.interpreter.map(|at| open_interpreter(cwd, &command, at)).transpose()?;
+    Ok(Prepared { path, command, elf, interpreter })
+}
+
+/// Whether arguments and environment fit on a stack of this size.
+pub(crate) fn check_arguments(prepared: &Prepared, env: &[Vec<u8>], stack_size: u64) -> Result<(), LoadError> {
+    let contents = Contents { args: &prepared.command.args, env, path: &prepared.path, random: [0; 16], auxv: &[] };
+    if stack::fits(&contents, stack_bytes(stack_size)) { Ok(()) } else { Err(LoadError::ArgumentsTooLong) }
+}
+
+/// The size of the stack's mapping for a limit of this size.
+fn stack_bytes(limit: u64) -> u64 {
+    page_up(limit.clamp(128 << 10, 1 << 30)).unwrap_or(8 << 20)
+}
+
+/// Maps a program, its interpreter and its stack into an empty address space.
+pub(crate) fn load(
+    mm: &Mm,
+    creds: &Credentials,
+    prepared: &Prepared,
     env: &[Vec<u8>],
     stack_size: u64,
 ) -> Result<Loaded, LoadError> {
-    let command = resolve_scripts(cwd, Command { path: path.clone(), file, args })?;
-    let elf = read_elf(&command.path, &command.file)?;
+    let Prepared { path, command, elf, interpreter } = prepared;
     let memory = |error| LoadError::Memory { path: path.clone(), error };
     // The stack first: it lies highest.
-    let size = page_up(stack_size.clamp(128 << 10, 1 << 30)).unwrap_or(8 << 20);
-    let top = map_stack(mm, size).map_err(memory)?;
-    let base = map_program(mm, &elf, &command.file, true).map_err(memory)?;
+    let top = map_stack(mm, stack_bytes(stack_size)).map_err(memory)?;
+    let base = map_program(mm, elf, &command.file, true).map_err(memory)?;
     mm.set_heap(elf.span().1.wrapping_add(base));
-    let (entry, interpreter_base) = match elf.interpreter {
+    let (entry, interpreter_base) = match interpreter {
         None => (elf.entry.wrapping_add(base), 0),
-        Some(at) => load_interpreter(mm, cwd, &command, at)?,
+        Some((elf, file)) => {
+            let base = map_program(mm, elf, file, false).map_err(memory)?;
+            (elf.entry.wrapping_add(base), base)
+        }
     };
-    let auxv = auxv(&elf, base, interpreter_base, creds);
+    let auxv = auxv(elf, base, interpreter_base, creds);
     let mut random = [0; 16];
     machine().random(&mut random);
-    let contents = Contents { args: &command.args, env, path: &path, random, auxv: &auxv };
-    if !stack::fits(&contents, size) {
-        return Err(LoadError::ArgumentsTooLong);
-    }
+    let contents = Contents { args: &command.args, env, path, random, auxv: &auxv };
     let stack = stack::build(&contents, top - ((random_u64() % 8192) & !15));
     machine().copy_to_user(UserAddr(stack.sp), &stack.bytes).map_err(|fault| memory(fault.into()))?;
     let program =
@@ -118,13 +146,12 @@ fn read_elf(path: &[u8], file: &OpenFile) -> Result<Elf, LoadError> {
     elf::parse(&start, &headers[..got]).map_err(format)
 }
 
-/// Loads the dynamic loader that the program names; gives its entry and where it was put.
-fn load_interpreter(
-    mm: &Mm,
+/// Opens the dynamic loader that the program names.
+fn open_interpreter(
     cwd: &Arc<dyn Inode>,
     command: &Command,
     (offset, len): (u64, u64),
-) -> Result<(u64, u64), LoadError> {
+) -> Result<(Elf, Arc<OpenFile>), LoadError> {
     let mut interpreter = vec![0; len as usize];
     let got = command.file.read_kernel(&mut interpreter, offset);
     if got != Ok(interpreter.len()) {
@@ -133,8 +160,7 @@ fn load_interpreter(
     let failed = |error| LoadError::Interpreter { path: command.path.clone(), interpreter: interpreter.clone(), error };
     let file = open_for_exec(cwd, &interpreter).map_err(failed)?;
     let elf = read_elf(&interpreter, &file)?;
-    let base = map_program(mm, &elf, &file, false).map_err(failed)?;
-    Ok((elf.entry.wrapping_add(base), base))
+    Ok((elf, file))
 }
 
 /// Maps the segments; gives what has to be added to the file's addresses.

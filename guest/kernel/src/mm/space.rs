@@ -56,19 +56,28 @@ pub(crate) struct Request {
 impl Mm {
     /// An empty address space.
     pub(crate) fn new() -> Self {
-        let user = machine().user_space();
         let memory = machine().boot_info().memory_limit;
-        // Top-down from a random place in the highest 1/16 of the space.
-        let slack = page_down(random_u64() % (user.len() / 16).max(1));
         Self {
             inner: mutex(Inner {
                 map: Map::default(),
-                top: page_down(user.end - slack),
+                top: random_top(),
                 brk: (0, 0),
                 largest: if memory == 0 { u64::MAX } else { memory },
                 limit: u64::MAX,
             }),
         }
+    }
+
+    /// Removes everything, for the next program.
+    pub(crate) fn clear(&self) {
+        let mut inner = self.inner.lock();
+        let map = core::mem::take(&mut inner.map);
+        for (start, vma) in map.iter() {
+            // What cannot be unmapped is mapped over by what comes next.
+            let _ = machine().unmap(UserRange { start, end: vma.end });
+        }
+        inner.top = random_top();
+        inner.brk = (0, 0);
     }
 
     /// Makes a mapping; gives its address.
@@ -307,6 +316,12 @@ pub(super) fn copy_in(range: UserRange, prot: Prot, backing: &Backing, offset: u
         m.protect(UserRange { start: end, end: range.end }, Prot::NONE)?;
     }
     Ok(())
+}
+
+/// Mappings go down from a random place in the highest 1/16 of the space.
+fn random_top() -> u64 {
+    let user = machine().user_space();
+    page_down(user.end - random_u64() % (user.len() / 16).max(1))
 }
 
 /// A random number from the machine.

@@ -4,7 +4,7 @@ use linux_abi::{Errno, nr};
 
 use crate::syscall::Support::{Full, Partial, Refused};
 use crate::syscall::{Call, Row, refuse, row};
-use crate::task::{clone, exit_process, exit_thread, futex, ids, sched, system};
+use crate::task::{clone, exec, exit_process, exit_thread, futex, ids, sched, system};
 
 const NO_PROCESSES: &str = "one process; the levels container and microvm run it";
 const NO_PRIVILEGE: &str = "EPERM, as without the capability";
@@ -15,8 +15,8 @@ pub(crate) const SYSCALLS: &[Row] = &[
     row(nr::CLONE3, clone::clone3, Partial("threads of the same process only")),
     row(nr::FORK, clone::fork, Refused(NO_PROCESSES)),
     row(nr::VFORK, clone::fork, Refused(NO_PROCESSES)),
-    row(nr::EXECVE, clone::exec, Refused(NO_PROCESSES)),
-    row(nr::EXECVEAT, clone::exec, Refused(NO_PROCESSES)),
+    row(nr::EXECVE, exec::execve, Partial("from a process with one thread")),
+    row(nr::EXECVEAT, refuse, Refused("execve is offered")),
     row(nr::WAIT4, no_child, Partial("there are no children: ECHILD")),
     row(nr::WAITID, no_child, Partial("there are no children: ECHILD")),
     row(nr::EXIT, exit, Full),

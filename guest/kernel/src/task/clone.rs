@@ -55,30 +55,24 @@ pub(super) fn clone3(call: &mut Call<'_>) -> Result<i64, Errno> {
 
 /// fork(2), vfork(2).
 pub(super) fn fork(_: &mut Call<'_>) -> Result<i64, Errno> {
-    no_processes();
-    Err(Errno::ENOSYS)
-}
-
-/// execve(2), execveat(2).
-pub(super) fn exec(_: &mut Call<'_>) -> Result<i64, Errno> {
-    no_processes();
+    no_processes("start another process");
     Err(Errno::ENOSYS)
 }
 
 /// Says once why the program's attempt to start another one fails.
-fn no_processes() {
+pub(super) fn no_processes(what: &str) {
     static SAID: AtomicBool = AtomicBool::new(false);
     if !SAID.swap(true, Ordering::Relaxed) {
-        machine().log(
-            "coracle: the program wants to start another process, which a unikernel of this version cannot: \
+        machine().log(&alloc::format!(
+            "coracle: the program wants to {what}, which a unikernel of this version cannot: \
              run it with `--as container` or `--as microvm`\n",
-        );
+        ));
     }
 }
 
 fn spawn(call: &mut Call<'_>, args: &CloneArgs) -> Result<i64, Errno> {
     if args.flags & CLONE_THREAD == 0 {
-        no_processes();
+        no_processes("start another process");
         return Err(Errno::ENOSYS);
     }
     if args.flags & THREAD != THREAD || args.flags & !(THREAD | OPTIONAL) != 0 {

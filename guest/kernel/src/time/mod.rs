@@ -15,6 +15,7 @@ use crate::sync::Once;
 use crate::syscall::Support::{Full, Partial, Refused};
 use crate::syscall::{Row, row};
 
+pub(crate) use posix::delete_timers;
 pub(crate) use timers::{TimerId, add, next_deadline, remove, run_expired};
 
 /// Nanoseconds of CLOCK_MONOTONIC.

@@ -194,6 +194,14 @@ pub(super) fn timer_delete(call: &mut Call<'_>) -> Result<i64, Errno> {
     Ok(0)
 }
 
+/// Deletes the timers of timer_create(2): a new program has none (execve(2)).
+pub(crate) fn delete_timers() {
+    let timers = core::mem::take(&mut *TIMERS.lock());
+    for timer in timers.values() {
+        timer.set(None, 0);
+    }
+}
+
 fn real_timer() -> Arc<Timer> {
     let mut real = REAL.lock();
     real.get_or_insert_with(|| {
