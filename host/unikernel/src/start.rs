@@ -52,6 +52,12 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// be unlimited.
 const STACK_LIMIT: u64 = 8 << 20;
 
+/// The guest's own limit and some room: a program that jumps to the gate could start threads behind the kernel's back. The
+/// instance's user is its alone, so this counts its threads only.
+const MOST_THREADS: u64 = 4096 + 64;
+/// Open files of volumes.
+const MOST_FILES: u64 = 65536;
+
 /// Starts an instance and returns when its program runs.
 ///
 /// # Errors
@@ -152,6 +158,8 @@ fn spawn(
         gid: user,
         rlimits: &[
             (Resource::Stack, limit(Resource::Stack, STACK_LIMIT)),
+            (Resource::Nproc, ceiling(Resource::Nproc, MOST_THREADS)),
+            (Resource::Nofile, ceiling(Resource::Nofile, MOST_FILES)),
             (Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }),
         ],
         attach: Attach { into: group.birth_directory(), add: if move_needed { Some(&mut add) } else { None } },
@@ -164,6 +172,12 @@ fn spawn(
 fn limit(resource: Resource, wanted: u64) -> Rlimit {
     let current = rustix::process::getrlimit(resource);
     Rlimit { current: Some(current.maximum.map_or(wanted, |max| max.min(wanted))), maximum: current.maximum }
+}
+
+/// A limit that the process cannot raise again, as far as the host's own is not lower.
+fn ceiling(resource: Resource, wanted: u64) -> Rlimit {
+    let most = Some(rustix::process::getrlimit(resource).maximum.map_or(wanted, |max| max.min(wanted)));
+    Rlimit { current: most, maximum: most }
 }
 
 /// The host's user and group of an instance's process: a number of its own, far from those that people use.
