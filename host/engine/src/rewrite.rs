@@ -40,7 +40,8 @@ pub(crate) fn orphans(paths: &Paths, digests: &[String]) -> Vec<PathBuf> {
 }
 
 fn path(paths: &Paths, digest: &str) -> PathBuf {
-    paths.sites().join(format!("{}.sites", digest.trim_start_matches("sha256:")))
+    // The version in the name leaves tables of an older analysis to `orphans`.
+    paths.sites().join(format!("{}.{}", digest.trim_start_matches("sha256:"), unikernel::rewrite::VERSION))
 }
 
 fn build(erofs: &Path) -> Result<Vec<u8>, ErofsError> {

@@ -12,6 +12,9 @@ use boot_info::{Site, Sites};
 
 pub use elf::sites;
 
+/// The version of the analysis: tables of another version may patch what must not be patched, and are made anew.
+pub const VERSION: u32 = 2;
+
 /// Collects the sites of an image's files.
 #[derive(Debug, Default)]
 pub struct TableBuilder {
