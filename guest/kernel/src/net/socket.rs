@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use linux_abi::Errno;
@@ -64,7 +64,7 @@ pub(crate) struct Received {
     /// Who sent it, where that is told.
     pub(crate) from: Option<SockAddr>,
     /// The address it was sent to (`IP_PKTINFO`).
-    pub(crate) to: Option<core::net::IpAddr>,
+    pub(crate) to: Option<IpAddr>,
     /// What travelled with it.
     pub(crate) ancillary: Ancillary,
 }
@@ -211,6 +211,9 @@ impl Socket {
             }
             Kind::Udp(udp) => match to {
                 None | Some(SockAddr::Unspecified) => udp.send(from, None),
+                Some(SockAddr::Internet(at)) if is_broadcast(at.ip()) && !self.options.lock().broadcast => {
+                    Err(Errno::EACCES)
+                }
                 Some(SockAddr::Internet(at)) => udp.send(from, Some(*at)),
                 Some(_) => Err(Errno::EAFNOSUPPORT),
             },
@@ -305,6 +308,10 @@ impl Socket {
     pub(crate) fn sender_to_note(&self) -> Option<Sender> {
         matches!(self.kind, Kind::Unix(_)).then(current_sender)
     }
+}
+
+fn is_broadcast(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(ip) if ip.is_broadcast())
 }
 
 impl File for Socket {

@@ -4,6 +4,7 @@ use linux_abi::Errno;
 use linux_abi::net::sock;
 
 use super::{Handle, Result, address, open};
+use crate::net::address::SockAddr;
 use crate::syscall::Call;
 use crate::task::current;
 
@@ -51,7 +52,7 @@ pub(super) fn connect(call: &mut Call<'_>) -> Result {
     let handle = Handle::get(call.int(0))?;
     let socket = handle.socket()?;
     let to = address::read(call.addr(1), call.uint(2), socket.family)?;
-    match socket.connect(to) {
+    match connect_when_room(&handle, to) {
         // The second call of a blocking socket waits like the first.
         Err(Errno::EINPROGRESS | Errno::EALREADY) if !handle.nonblocking() => {}
         result => return result.map(|()| 0),
@@ -60,6 +61,23 @@ pub(super) fn connect(call: &mut Call<'_>) -> Result {
     match handle.wait(false, timeout, || socket.connected()) {
         Err(Errno::EAGAIN) => Err(Errno::EINPROGRESS),
         result => result.map(|()| 0),
+    }
+}
+
+/// Begins to connect. A blocking AF_UNIX socket waits until the listener's queue has room (unix(7)); as that happens when
+/// somebody else accepts, it looks now and then.
+fn connect_when_room(handle: &Handle, to: SockAddr) -> Result<()> {
+    const PAUSE: u64 = 1_000_000;
+    let socket = handle.socket()?;
+    loop {
+        match socket.connect(to.clone()) {
+            Err(Errno::EAGAIN) if !handle.nonblocking() => {}
+            result => return result,
+        }
+        match handle.wait(false, PAUSE, || Err::<(), _>(Errno::EAGAIN)) {
+            Err(Errno::EAGAIN) => {}
+            interrupted => return interrupted,
+        }
     }
 }
 

@@ -16,6 +16,9 @@ use crate::net::stack::connection::{CONNECT_TIMEOUT, Connection, Owner};
 use crate::net::stack::listener::{Arrival, Listener, Local};
 use crate::net::stack::ports::{Sharing, Token};
 
+/// How many connections from inside the instance wait to be accepted at most.
+const LOCAL_BACKLOG: usize = 4096;
+
 /// What connect(2) began.
 pub(crate) enum Connected {
     /// A handshake with the outside.
@@ -177,8 +180,9 @@ impl Stack {
         };
         let local = SocketAddr::new(address, port);
         let listener = self.listeners.get_mut(slot).ok_or(Errno::ECONNREFUSED)?;
-        if listener.is_full() {
-            return Err(Errno::EAGAIN);
+        // A handshake over packets would be tried again until there is room; here the queue is simply longer.
+        if listener.queue.len() >= LOCAL_BACKLOG {
+            return Err(Errno::ECONNREFUSED);
         }
         let (ours, theirs) = pair::connect(endpoint.clone(), Endpoint::new());
         listener.queue.push_back(Arrival::Local(Local { end: theirs, local: to, remote: local }));
