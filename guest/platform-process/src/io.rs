@@ -12,6 +12,7 @@ use crate::{fd, pending};
 const POLLIN: i16 = 1;
 const POLLOUT: i16 = 4;
 const TIOCGWINSZ: u64 = 0x5413;
+const TCSETS: u64 = 0x5402;
 
 /// What the waiting thread does, so that a kick costs a host call only when somebody sleeps.
 static WAITER: AtomicU32 = AtomicU32::new(AWAKE);
@@ -106,4 +107,12 @@ pub(crate) fn window_size() -> Option<(u16, u16)> {
     // SAFETY: the host writes a `struct winsize`, four words: rows, columns and two that nobody uses.
     let result = unsafe { host::call(nr::IOCTL, [0, TIOCGWINSZ, size.as_mut_ptr() as u64, 0, 0, 0]) };
     (result == 0).then_some((size[1], size[0]))
+}
+
+/// See [`platform::Machine::set_terminal`].
+#[allow(unsafe_code)]
+pub(crate) fn set_terminal(termios: &[u8; 36]) {
+    // SAFETY: the host reads a `struct termios`: four words, a byte and 19 characters. Without a terminal it says so, and the
+    // kernel's own copy is all there is.
+    unsafe { host::call(nr::IOCTL, [0, TCSETS, termios.as_ptr() as u64, 0, 0, 0]) };
 }

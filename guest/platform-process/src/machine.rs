@@ -160,6 +160,10 @@ impl Machine for ProcessMachine {
         io::window_size()
     }
 
+    fn set_terminal(&self, termios: &[u8; 36]) {
+        io::set_terminal(termios);
+    }
+
     fn log(&self, message: &str) {
         host::write_raw(fd::STDERR, message.as_bytes());
         if !message.ends_with('\n') {

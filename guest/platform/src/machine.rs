@@ -193,6 +193,9 @@ pub trait Machine: Sync {
     fn console_read(&self, data: &mut [u8]) -> Result<usize, Errno>;
     /// The window size of the terminal (columns, rows), if the console is one.
     fn window_size(&self) -> Option<(u16, u16)>;
+    /// Sets the terminal's mode, if the console is one whose line discipline is the host's: the kernel's `struct termios`
+    /// (36 bytes on x86-64). A machine whose console is none ignores it.
+    fn set_terminal(&self, _termios: &[u8; 36]) {}
     /// Writes a message of the kernel itself to the instance's standard error; for panics and traces.
     fn log(&self, message: &str);
     /// A raw call on the host's volumes (openat, pread64, …), allowed only where the instance has volumes. Arguments are the

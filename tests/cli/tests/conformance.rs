@@ -93,7 +93,7 @@ fn in_one_instance(level: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let names = build(dir.path());
     let sandbox = sandbox(dir.path());
-    let script = "for p in /conformance/*; do out=$($p 2>&1); echo \"RESULT ${p##*/} $?\"; echo \"$out\"; done";
+    let script = "for p in /conformance/*; do out=$(busybox timeout -s KILL 60 $p 2>&1); echo \"RESULT ${p##*/} $?\"; echo \"$out\"; done";
     let args = ["run", "--rm", "--as", level, "-m", "512M", "conformance", "busybox", "sh", "-c", script];
     let out = sandbox.coracle(&args).out;
     let result = |name: &String| {

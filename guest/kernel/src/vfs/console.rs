@@ -198,7 +198,9 @@ fn terminal_ioctl(request: u32, argument: UserAddr) -> Result<(), Errno> {
             write_value(argument, &termios)
         }
         ioctl::TCSETS | ioctl::TCSETSW | ioctl::TCSETSF => {
-            *TERMIOS.lock() = read_value(argument)?;
+            let termios: Termios = read_value(argument)?;
+            *TERMIOS.lock() = termios;
+            machine().set_terminal(&termios);
             Ok(())
         }
         ioctl::TIOCGWINSZ => {

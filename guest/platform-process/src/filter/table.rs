@@ -200,6 +200,7 @@ pub const RULES: &[Rule] = &[
     rule(nr::EXIT_GROUP, &[], "end of the instance"),
     rule(nr::WRITE, &[is(0, STATUS)], "tell the launcher how the start went"),
     rule(nr::IOCTL, &[is(0, 0), is(1, 0x5413)], "the terminal's size (TIOCGWINSZ)"),
+    rule(nr::IOCTL, &[is(0, 0), is(1, 0x5402)], "the terminal's mode (TCSETS)"),
     Rule {
         number: nr::ARCH_PRCTL,
         checks: &[within(0, 0x1001, 0x1003)],
