@@ -1,3 +1,5 @@
+use core::sync::atomic::{AtomicU32, Ordering};
+
 use linux_abi::Errno;
 use platform::UserContext;
 
@@ -46,7 +48,16 @@ pub(crate) fn refuse(_: &mut Call<'_>) -> Result<i64, Errno> {
     Err(Errno::ENOSYS)
 }
 
+/// How many calls found no row in the table.
+static UNKNOWN: AtomicU32 = AtomicU32::new(0);
+
+/// How many calls the program made that are not implemented.
+pub(crate) fn unknown_calls() -> u32 {
+    UNKNOWN.load(Ordering::Relaxed)
+}
+
 fn unknown(_: &mut Call<'_>) -> Result<i64, Errno> {
+    UNKNOWN.fetch_add(1, Ordering::Relaxed);
     Err(Errno::ENOSYS)
 }
 
@@ -55,4 +66,42 @@ pub(crate) fn dispatch(context: &mut UserContext) -> Result<i64, Errno> {
     let (number, args) = context.call();
     let handler = TABLE.get(number as usize).copied().unwrap_or(unknown);
     handler(&mut Call { args, context })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_number_has_one_row() {
+        let mut seen = BTreeSet::new();
+        for row in FAMILIES.iter().flat_map(|rows| rows.iter()) {
+            assert!(seen.insert(row.number), "system call {} has two rows", row.number);
+            assert!((row.number as usize) < SIZE);
+        }
+    }
+
+    #[test]
+    fn the_published_table_names_every_call_of_linux_once() {
+        let names: BTreeSet<_> = table().map(|(_, name, _)| name).collect();
+        assert_eq!(names.len(), linux_abi::nr::TABLE.len());
+        let read = table().find(|(_, name, _)| *name == "read");
+        assert!(matches!(read, Some((0, _, Support::Full))));
+        let missing: std::vec::Vec<_> =
+            table().filter(|row| row.2 == Support::Refused("not implemented")).map(|row| row.1).collect();
+        std::println!("not implemented: {missing:?}");
+    }
+
+    #[test]
+    fn calls_without_a_row_are_counted() {
+        let before = unknown_calls();
+        let mut context = UserContext::default();
+        for number in [SIZE as u64 - 1, SIZE as u64, u64::MAX] {
+            context.regs.rax = number;
+            assert_eq!(dispatch(&mut context), Err(Errno::ENOSYS));
+        }
+        assert!(unknown_calls() >= before + 3);
+    }
 }

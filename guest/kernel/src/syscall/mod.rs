@@ -10,6 +10,6 @@ pub(crate) mod trace;
 
 pub(crate) use call::Call;
 pub use dispatch::table;
-pub(crate) use dispatch::{dispatch, refuse};
+pub(crate) use dispatch::{dispatch, refuse, unknown_calls};
 pub use row::Support;
 pub(crate) use row::{Handler, Row, row};

@@ -46,6 +46,10 @@ pub(crate) fn exit_process(code: u8) -> ! {
         current.process.files.close_all();
         crate::net::poll();
     }
+    let unknown = crate::syscall::unknown_calls();
+    if crate::machine::tracing() && unknown > 0 {
+        machine().log(&alloc::format!("coracle: {unknown} system calls were not implemented\n"));
+    }
     machine().exit(code)
 }
 
