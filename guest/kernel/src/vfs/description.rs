@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use linux_abi::Errno;
-use linux_abi::fs::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY};
+use linux_abi::fs::{
+    IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH, O_RDONLY, O_WRONLY,
+};
 
 use crate::mem::{Sink, Source};
 use crate::sync::{Mutex, mutex};
-use crate::vfs::{Attributes, File, FileMapping, Place, epoll};
+use crate::vfs::{Attributes, File, FileMapping, Place, epoll, inotify};
 use crate::wait::block_on;
 
 /// An open file description (open(2)).
@@ -78,6 +80,7 @@ impl OpenFile {
             let mut offset = self.offset.lock();
             let n = self.file.read(to, *offset)?;
             *offset += n as u64;
+            self.tell(IN_ACCESS);
             return Ok(n);
         }
         self.waiting(self.nonblocking(), || self.file.read(to, 0))
@@ -91,10 +94,12 @@ impl OpenFile {
             if self.flags() & O_APPEND != 0 {
                 let (n, end) = self.file.append(from)?;
                 *offset = end;
+                self.tell(IN_MODIFY);
                 return Ok(n);
             }
             let n = self.file.write(from, *offset)?;
             *offset += n as u64;
+            self.tell(IN_MODIFY);
             return Ok(n);
         }
         self.write_stream(from, self.nonblocking())
@@ -130,9 +135,21 @@ impl OpenFile {
         if !self.file.seekable() {
             return Err(Errno::ESPIPE);
         }
-        match self.flags() & O_APPEND != 0 {
+        let written = match self.flags() & O_APPEND != 0 {
             true => self.file.append(from).map(|(n, _)| n),
             false => self.file.write(from, offset),
+        }?;
+        self.tell(IN_MODIFY);
+        Ok(written)
+    }
+
+    /// Tells who watches the file or its directory (inotify(7)).
+    #[inline]
+    pub(super) fn tell(&self, event: u32) {
+        if inotify::active()
+            && let Some(place) = &self.place
+        {
+            inotify::tell_place(place, event);
         }
     }
 
@@ -189,6 +206,11 @@ impl Drop for OpenFile {
             epoll::forget(&watch, self);
         }
         super::lock::release_description(self);
+        match self.flags() {
+            flags if flags & O_PATH != 0 => {}
+            flags if flags & O_ACCMODE == O_RDONLY => self.tell(IN_CLOSE_NOWRITE),
+            _ => self.tell(IN_CLOSE_WRITE),
+        }
         self.file.closed();
     }
 }

@@ -15,6 +15,7 @@ mod erofs;
 mod eventfd;
 mod file;
 mod inode;
+mod inotify;
 mod ioctl;
 mod lock;
 mod mapping;

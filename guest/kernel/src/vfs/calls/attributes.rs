@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use linux_abi::Errno;
-use linux_abi::fs::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_PATH};
+use linux_abi::fs::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, IN_ATTRIB, IN_MODIFY, O_PATH};
 use platform::UserAddr;
 
 use super::arguments::{Object, file, find, object, path};
@@ -12,7 +12,7 @@ use crate::mem::read_value;
 use crate::syscall::Call;
 use crate::task::current;
 use crate::vfs::path::How;
-use crate::vfs::{Changes, Inode, Kind, Timestamp, access};
+use crate::vfs::{Changes, Inode, Kind, Timestamp, access, inotify};
 
 type Result = core::result::Result<i64, Errno>;
 
@@ -31,7 +31,12 @@ fn apply(object: &Object, change: impl FnOnce(&Arc<dyn Inode>) -> core::result::
         return Err(Errno::EROFS);
     }
     let changes = change(&inode)?;
-    inode.change(&changes).map(|()| 0)
+    inode.change(&changes)?;
+    match object {
+        Object::Place(place) => inotify::tell_place(place, IN_ATTRIB),
+        Object::File(file) => file.tell(IN_ATTRIB),
+    }
+    Ok(0)
 }
 
 fn set_mode(object: &Object, mode: u32) -> Result {
@@ -217,7 +222,9 @@ pub(super) fn truncate(call: &mut Call<'_>) -> Result {
         return Err(Errno::EROFS);
     }
     access::check(&**inode, access::WRITE)?;
-    inode.clone().change(&changes).map(|()| 0)
+    inode.clone().change(&changes)?;
+    inotify::tell_place(&found.to_place()?, IN_MODIFY);
+    Ok(0)
 }
 
 pub(super) fn ftruncate(call: &mut Call<'_>) -> Result {
@@ -229,7 +236,9 @@ pub(super) fn ftruncate(call: &mut Call<'_>) -> Result {
         return Err(Errno::EINVAL);
     }
     check_size(&file, call.args[1])?;
-    inode.change(&changes).map(|()| 0)
+    inode.change(&changes)?;
+    file.tell(IN_MODIFY);
+    Ok(0)
 }
 
 pub(super) fn fallocate(call: &mut Call<'_>) -> Result {

@@ -4,6 +4,7 @@ mod arguments;
 mod attributes;
 mod descriptors;
 mod directory;
+mod inotify;
 mod names;
 mod open;
 mod poll;
@@ -136,6 +137,10 @@ pub(crate) const SYSCALLS: &[Row] = &[
     row(nr::SIGNALFD, special::signalfd, Full),
     row(nr::SIGNALFD4, special::signalfd4, Full),
     row(nr::MEMFD_CREATE, special::memfd_create, Partial("no huge pages; shared writable mappings are copies")),
+    row(nr::INOTIFY_INIT, inotify::init, Full),
+    row(nr::INOTIFY_INIT1, inotify::init1, Full),
+    row(nr::INOTIFY_ADD_WATCH, inotify::add_watch, Partial("changes that the host makes in volumes are not seen")),
+    row(nr::INOTIFY_RM_WATCH, inotify::rm_watch, Full),
     row(nr::CHROOT, directory::not_permitted, Refused("an instance has one root")),
     row(nr::PIVOT_ROOT, directory::not_permitted, Refused("an instance has one root")),
     row(nr::MOUNT, directory::not_permitted, Refused("an instance has the mounts that it was started with")),

@@ -3,14 +3,17 @@
 use alloc::sync::Arc;
 
 use linux_abi::Errno;
-use linux_abi::fs::{AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW};
+use linux_abi::fs::{
+    AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, IN_CREATE, IN_DELETE, IN_DELETE_SELF, IN_ISDIR,
+    IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO,
+};
 use platform::UserAddr;
 
 use super::arguments::{entry, new_entry, object, path};
 use crate::syscall::Call;
 use crate::task::current;
 use crate::vfs::path::{Found, Last};
-use crate::vfs::{Inode, Kind, NewNode, RenameMode, access, mount};
+use crate::vfs::{Inode, Kind, NewNode, RenameMode, access, inotify, mount};
 
 const S_ISGID: u32 = 0o2000;
 
@@ -31,6 +34,11 @@ pub(super) fn new_node<'a>(
     Ok(NewNode { kind, mode, uid, gid: if inherit { parent.gid } else { gid }, rdev, target })
 }
 
+/// Events about directories say so.
+fn directory_bit(kind: Kind) -> u32 {
+    if kind == Kind::Directory { IN_ISDIR } else { 0 }
+}
+
 /// Makes an entry that `found` says does not exist.
 pub(crate) fn create_in(
     found: &Found,
@@ -45,7 +53,9 @@ pub(crate) fn create_in(
     access::check(&*found.parent, access::WRITE | access::EXECUTE)?;
     let umask = if kind == Kind::Symlink { 0 } else { current().process.fs.umask() };
     let new = new_node(&*found.parent, kind, mode & 0o7777 & !umask, rdev, target)?;
-    found.parent.clone().create(&found.name, &new)
+    let inode = found.parent.clone().create(&found.name, &new)?;
+    inotify::tell(&*found.parent, &found.name, IN_CREATE | directory_bit(kind), 0);
+    Ok(inode)
 }
 
 fn make_directory(fd: i32, at: UserAddr, mode: u32) -> Result {
@@ -118,7 +128,9 @@ fn make_link(old: (i32, UserAddr), new: (i32, UserAddr), flags: u32) -> Result {
         return Err(Errno::EXDEV);
     }
     check_change(&found)?;
-    found.parent.link(&found.name, &target).map(|()| 0)
+    found.parent.clone().link(&found.name, &target)?;
+    inotify::tell(&*found.parent, &found.name, IN_CREATE, 0);
+    Ok(0)
 }
 
 pub(super) fn link(call: &mut Call<'_>) -> Result {
@@ -155,7 +167,12 @@ fn remove(fd: i32, at: UserAddr, directory: bool) -> Result {
     }
     let inode = found.existing()?;
     check_removal(&found, inode)?;
-    found.parent.clone().remove(&found.name, directory).map(|()| 0)
+    found.parent.clone().remove(&found.name, directory)?;
+    inotify::tell(&*found.parent, &found.name, IN_DELETE | directory_bit(inode.kind()), 0);
+    if inode.removed() {
+        inotify::tell(&**inode, b"", IN_DELETE_SELF, 0);
+    }
+    Ok(0)
 }
 
 pub(super) fn unlink(call: &mut Call<'_>) -> Result {
@@ -196,7 +213,12 @@ fn move_entry(old: (i32, UserAddr), new: (i32, UserAddr), flags: u32) -> Result 
     if from.parent.attributes()?.dev != to.parent.attributes()?.dev {
         return Err(Errno::EXDEV);
     }
-    from.parent.clone().rename(&from.name, &to.parent, &to.name, mode).map(|()| 0)
+    from.parent.clone().rename(&from.name, &to.parent, &to.name, mode)?;
+    let (cookie, bit) = (inotify::cookie(), directory_bit(moved.kind()));
+    inotify::tell(&*from.parent, &from.name, IN_MOVED_FROM | bit, cookie);
+    inotify::tell(&*to.parent, &to.name, IN_MOVED_TO | bit, cookie);
+    inotify::tell(&**moved, b"", IN_MOVE_SELF, 0);
+    Ok(0)
 }
 
 pub(super) fn rename(call: &mut Call<'_>) -> Result {

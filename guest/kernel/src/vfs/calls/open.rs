@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 
 use linux_abi::Errno;
 use linux_abi::fs::{
-    AT_FDCWD, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY,
-    O_TMPFILE, O_TRUNC, O_WRONLY, RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
-    RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV,
+    AT_FDCWD, IN_MODIFY, IN_OPEN, O_ACCMODE, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOCTTY,
+    O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE, O_TRUNC, O_WRONLY, RESOLVE_BENEATH, RESOLVE_CACHED, RESOLVE_IN_ROOT,
+    RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV,
 };
 use platform::UserAddr;
 
@@ -16,7 +16,7 @@ use crate::mem::read_value;
 use crate::syscall::Call;
 use crate::task::current;
 use crate::vfs::path::{Found, How, Last, walk};
-use crate::vfs::{Changes, Inode, Kind, OpenFile, PathOnly, Place, access};
+use crate::vfs::{Changes, Inode, Kind, OpenFile, PathOnly, Place, access, inotify};
 
 /// What to open: `struct open_how`.
 #[derive(Clone, Copy)]
@@ -152,6 +152,7 @@ fn open_existing(found: &Found, inode: &Arc<dyn Inode>, how: OpenHow) -> Result<
     access::check(&**inode, wanted(how.flags))?;
     if how.flags & O_TRUNC != 0 && kind == Kind::Regular {
         inode.clone().change(&Changes { size: Some(0), ..Changes::default() })?;
+        inotify::tell_place(&place, IN_MODIFY);
     }
     finish(place, how)
 }
@@ -186,5 +187,6 @@ fn open_unnamed(start: Arc<dyn Inode>, path: &[u8], how: OpenHow) -> Result<Arc<
 fn finish(place: Place, how: OpenHow) -> Result<Arc<OpenFile>, Errno> {
     let flags = (how.flags & !MOMENTARY) | O_LARGEFILE;
     let file = place.inode.clone().open(flags)?;
+    inotify::tell_place(&place, IN_OPEN);
     Ok(OpenFile::at(place, file, flags))
 }

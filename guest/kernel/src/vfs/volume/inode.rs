@@ -24,7 +24,7 @@ pub(super) struct HostInode {
     name: Vec<u8>,
     /// The directory in which it was found.
     parent: Option<Arc<Self>>,
-    /// For the top of a file volume: its path in the empty container.
+    /// For the top of a volume: its path in the empty container; empty otherwise.
     path: alloc::string::String,
     /// For listing: a handle that is open for reading.
     listing: Mutex<Option<Handle>>,
@@ -83,8 +83,8 @@ impl HostInode {
     fn reopen(&self, flags: u32) -> Result<Handle, Errno> {
         let flags = flags | O_NOFOLLOW | O_NONBLOCK;
         let handle = match &self.parent {
+            _ if self.kind == Kind::Directory => self.handle.open(b".", flags, 0),
             Some(parent) => parent.handle.open(&self.name, flags, 0),
-            None if self.kind == Kind::Directory => self.handle.open(b".", flags, 0),
             None => Handle::absolute(&self.path, flags),
         }?;
         if handle.stat()?.st_ino == self.ino { Ok(handle) } else { Err(Errno::ESTALE) }
@@ -205,16 +205,15 @@ impl Inode for HostInode {
     }
 
     fn parent(&self) -> Option<Arc<dyn Inode>> {
-        let parent = self.parent.clone()?;
-        match parent.parent {
-            // The top is mounted by identity.
-            None => Some(crate::vfs::mount::top_of(self.volume.device).unwrap_or(parent)),
-            Some(_) => Some(parent),
-        }
+        let above = self.above()?;
+        let top = crate::vfs::mount::top_of(self.volume.device);
+        // The top is mounted by identity.
+        let is_top = top.as_ref().is_some_and(|top| top.attributes().is_ok_and(|a| a.ino == above.ino));
+        if is_top { top } else { Some(above) }
     }
 
     fn name(&self) -> Vec<u8> {
-        self.name.clone()
+        self.current_name().unwrap_or_else(|_| self.name.clone())
     }
 
     fn removed(&self) -> bool {
@@ -297,6 +296,32 @@ impl Inode for HostInode {
 }
 
 impl HostInode {
+    /// The directory above a directory, which may have been moved since it was looked up; `None` at the top.
+    fn above(&self) -> Option<Arc<Self>> {
+        if !self.path.is_empty() {
+            return None;
+        }
+        let handle = self.handle.open(b"..", O_PATH | O_DIRECTORY, 0).ok()?;
+        Self::new(self.volume, handle, None, b"", "").ok()
+    }
+
+    /// The name by which a directory is found now.
+    fn current_name(&self) -> Result<Vec<u8>, Errno> {
+        let above = self.above().ok_or(Errno::ENOENT)?;
+        let same = |stat: Stat| stat.st_ino == self.ino;
+        if above.handle.open(&self.name, O_PATH | O_NOFOLLOW, 0).and_then(|h| h.stat()).is_ok_and(same) {
+            return Ok(self.name.clone());
+        }
+        let mut found = Err(Errno::ENOENT);
+        above.list_from(0, &mut |entry| {
+            if entry.ino == self.ino && entry.name != b"." {
+                found = Ok(entry.name.to_vec());
+            }
+            found.is_err()
+        })?;
+        found
+    }
+
     fn set_times(&self, changes: &Changes) -> Result<(), Errno> {
         const OMIT: i64 = 0x3fff_fffe;
         const EMPTY_PATH: u64 = 0x1000;
