@@ -77,6 +77,9 @@ pub enum Error {
     /// A flag's value makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// A limit that cannot be kept here.
+    #[error(transparent)]
+    Limit(#[from] crate::LimitError),
     /// The image's configuration has no command, and none was given.
     #[error("image '{0}' has no default command; say what to run: `coracle run … {0} COMMAND`")]
     NoCommand(String),

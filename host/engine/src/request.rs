@@ -110,6 +110,7 @@ impl RunRequest {
         if let Some(bad) = self.env.iter().find(|e| e.starts_with('=') || e.contains('\0')) {
             return Err(Error::Invalid(format!("invalid environment variable '{bad}'; write NAME=VALUE")));
         }
+        crate::limits::check(&self.resources, self.isolation)?;
         match &self.hostname {
             Some(name) if !is_hostname(name) => Err(Error::Invalid(format!(
                 "invalid host name '{name}'; use letters, digits, '-' and '.', at most 64 bytes"

@@ -204,7 +204,8 @@ fn is_abandoned(id: &InstanceId) -> bool {
     group.processes().is_empty() && group.directories().all(|(_, path)| old(path))
 }
 
-fn memory_total() -> u64 {
+/// The machine's memory in bytes; 0 if unknown.
+pub(crate) fn memory_total() -> u64 {
     let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib =
         info.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok());

@@ -30,7 +30,11 @@ fn build(dir: &Path) -> Vec<String> {
 fn sandbox(dir: &Path) -> Sandbox {
     let sandbox = Sandbox::new();
     let add = format!("{}:/conformance", dir.display());
-    sandbox.coracle(&["image", "pack", "--name", "conformance", "--add", &add, "/bin/busybox"]).ok();
+    // glibc opens it by name when a thread is cancelled.
+    let unwinder = "/lib/x86_64-linux-gnu/libgcc_s.so.1";
+    let add_unwinder = format!("{unwinder}:{unwinder}");
+    let pack = ["image", "pack", "--name", "conformance", "--add", &add, "--add", &add_unwinder, "/bin/busybox"];
+    sandbox.coracle(&pack).ok();
     sandbox
 }
 

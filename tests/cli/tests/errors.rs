@@ -40,6 +40,9 @@ fn values_that_make_no_sense() {
         &["--hostname", "a_b"],
         &["--name", "a/b"],
         &["--cpuset-cpus", "4000"],
+        &["--cpus", "5000"],
+        &["-m", "1k"],
+        &["--as", "microvm", "-m", "900000g"],
         &["-p", "[::1]:80:80"],
         &["--trace", "syscalls"],
     ] {
