@@ -20,7 +20,7 @@ pub(crate) fn check_page() -> Result<(), Failure> {
 }
 
 fn page() -> String {
-    let rows: Vec<_> = kernel::syscall_table().collect();
+    let rows: Vec<_> = kernel::table().collect();
     let count = |wanted: fn(&Support) -> bool| rows.iter().filter(|row| wanted(&row.2)).count();
     let mut text = format!(
         "# System calls of the unikernel\n\n\
