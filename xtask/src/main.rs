@@ -9,6 +9,9 @@ use std::process::{Command, ExitCode};
 /// A check that did not pass, in one or more lines.
 type Failure = String;
 
+/// A check: its name, and what carries it out.
+type Check = (&'static str, fn() -> Result<(), Failure>);
+
 fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
     let result = match task.as_str() {
@@ -27,7 +30,7 @@ fn main() -> ExitCode {
 
 /// Everything, also after a failure: one run shows all that is to be mended.
 fn check() -> Result<(), Failure> {
-    let checks: [(&str, fn() -> Result<(), Failure>); 7] = [
+    let checks: [Check; 7] = [
         ("format", || cargo(&["fmt", "--all", "--check"])),
         ("layers", layers::check),
         ("licences", licences::check),
