@@ -84,7 +84,7 @@ impl Report {
         let head = format!(
             "{} {}: medians of {} rounds (lowest to highest), {} connections, {} requests; in brackets: times the container",
             self.image,
-            self.command.join(" "),
+            engine::command_line(&self.command),
             self.rounds,
             self.connections,
             self.requests

@@ -49,8 +49,9 @@ fn measure(engine: &Engine, level: Level, options: &Options, report: &mut Report
     let subject = Subject::start(engine, level, &options.request, options.port)?;
     report.add(level, Metric::FirstReplyMs, subject.first_reply.as_secs_f64() * 1e3);
     report.add(level, Metric::DiskMib, disk(engine, level));
-    // A server that has just answered is not idle yet: it frees what its start needed, and pages settle.
-    std::thread::sleep(Duration::from_millis(300));
+    // A server that has just answered is not idle yet: it frees what its start needed, and so does its supervisor, after a
+    // second in which nothing happened.
+    std::thread::sleep(Duration::from_millis(1500));
     report.add(level, Metric::IdlePssMib, processes::pss(&subject.processes()) as f64 / f64::from(1 << 20));
     for (test, pipeline, rps, cpu) in [
         ("set", 1, Metric::SetRps1, Metric::SetCpu1),

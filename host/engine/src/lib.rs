@@ -3,6 +3,7 @@
 //! There is no daemon. The state directory is the truth ([`Paths`]), each instance has one supervisor (a fork of the command
 //! that started it), and every command may be run while any other runs or dies.
 
+mod command_line;
 mod error;
 mod exec;
 mod instance;
@@ -22,6 +23,7 @@ mod system;
 
 use std::os::fd::AsFd;
 
+pub use command_line::command_line;
 pub use error::{Error, chain};
 pub use exec::ExecRequest;
 pub use instance::{Health, Instance, Record, Status};

@@ -59,7 +59,7 @@ pub(super) fn ps(engine: &Engine, args: &PsArgs) -> Result<ExitCode, Error> {
 
 fn row(instance: &Instance) -> Vec<String> {
     let plan = &instance.plan;
-    let mut command = plan.process.args.join(" ");
+    let mut command = engine::command_line(&plan.process.args);
     if command.chars().count() > 24 {
         command = command.chars().take(23).chain(['…']).collect();
     }
@@ -68,7 +68,7 @@ fn row(instance: &Instance) -> Vec<String> {
         plan.id.short().to_owned(),
         plan.image.clone(),
         plan.isolation.to_string(),
-        command.escape_debug().to_string(),
+        command,
         output::ago(instance.record.created),
         status(instance),
         if instance.health.is_alive() { ports.join(", ") } else { String::new() },
