@@ -38,6 +38,18 @@ fn sandbox(dir: &Path) -> Sandbox {
     sandbox
 }
 
+/// Programs of volumes get the directory that is one.
+fn wants_volume(name: &str) -> bool {
+    name.starts_with("volumes-")
+}
+
+/// A new directory for an instance's volume.
+fn volume(sandbox: &Sandbox) -> String {
+    let dir = sandbox.root().join("volume");
+    std::fs::create_dir_all(&dir).expect("a directory");
+    format!("{}:/volume", dir.display())
+}
+
 /// Programs that are known to fail at a level, one a line; `#` begins a comment.
 fn known_failures(level: &str) -> BTreeSet<String> {
     let path = project().join(format!("tests/known-failures/{level}.txt"));
@@ -68,7 +80,10 @@ fn natively() {
     let dir = tempfile::tempdir().expect("a directory");
     let sandbox = Sandbox::new();
     let run = |name: &String| {
-        let done = sandbox.run(&dir.path().join(name).display().to_string(), &[]);
+        let volume = tempfile::tempdir().expect("a directory");
+        let mut command = sandbox.command(&dir.path().join(name).display().to_string());
+        command.args(wants_volume(name).then_some(volume.path()));
+        let done = cli_tests::Done::from(command.output().expect("nsenter runs"));
         (name.clone(), done.code == 0, format!("{}{}", done.out, done.err))
     };
     let results: Vec<_> = build(dir.path()).iter().map(run).collect();
@@ -80,11 +95,13 @@ fn in_unikernels() {
     let dir = tempfile::tempdir().expect("a directory");
     let names = build(dir.path());
     let sandbox = sandbox(dir.path());
+    let volume = volume(&sandbox);
     let run = |name: &String| {
         let program = format!("/conformance/{name}");
         let mut command = sandbox.command("timeout");
         command.args(["-k", "10", "60"]).arg(cli_tests::binary());
-        command.args(["run", "--rm", "--as", "unikernel", "conformance", &program]);
+        command.args(["run", "--rm", "--as", "unikernel", "-v", &volume, "conformance", &program]);
+        command.args(wants_volume(name).then_some("/volume"));
         let done: cli_tests::Done = command.output().expect("timeout runs").into();
         (name.clone(), done.code == 0, format!("exit status {}\n{}{}", done.code, done.out, done.err))
     };
@@ -97,9 +114,11 @@ fn in_one_instance(level: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let names = build(dir.path());
     let sandbox = sandbox(dir.path());
-    let script = "for p in /conformance/*; do out=$(busybox timeout -s KILL 60 $p 2>&1); echo \"RESULT ${p##*/} $?\"; echo \"$out\"; done";
-    let args = ["run", "--rm", "--as", level, "-m", "512M", "conformance", "busybox", "sh", "-c", script];
-    let out = sandbox.coracle(&args).out;
+    let script = "for p in /conformance/*; do a=; case $p in */volumes-*) a=/volume;; esac; \
+        out=$(busybox timeout -s KILL 60 $p $a 2>&1); echo \"RESULT ${p##*/} $?\"; echo \"$out\"; done";
+    let volume = volume(&sandbox);
+    let run = ["run", "--rm", "--as", level, "-m", "512M", "-v", &volume];
+    let out = sandbox.coracle(&[&run[..], &["conformance", "busybox", "sh", "-c", script]].concat()).out;
     let result = |name: &String| {
         let head = format!("RESULT {name} ");
         let rest = out.split(&head).nth(1).unwrap_or("no result");
