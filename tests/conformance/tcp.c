@@ -62,6 +62,13 @@ static short revents(int fd, short events) {
     return p.revents;
 }
 
+/* What is to come over the loopback comes in the kernel's own time, which is long on a busy or an emulated machine. */
+static short revents_with(int fd, short events, short wanted) {
+    for (int i = 0; i < 5000 && (revents(fd, events) & wanted) != wanted; i++)
+        usleep(1000);
+    return revents(fd, events);
+}
+
 static void names_and_accept(void) {
     int port, l = listener(AF_INET, &port, 4);
     int flags = fcntl(l, F_GETFL);
@@ -75,7 +82,7 @@ static void names_and_accept(void) {
     FAILS(getpeername(c, (void *)&peer, &len), ENOTCONN);
     CHECK(connect(c, (void *)&to, sizeof to) == 0);
     FAILS(connect(c, (void *)&to, sizeof to), EISCONN);
-    CHECK(revents(l, POLLIN) == POLLIN);
+    CHECK(revents_with(l, POLLIN, POLLIN) == POLLIN);
     int s = accept4(l, (void *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     CHECK(s >= 0 && len == sizeof peer);
     CHECK(fcntl(s, F_GETFL) & O_NONBLOCK);
@@ -103,7 +110,7 @@ static void data(void) {
     pair(&c, &s);
     CHECK(revents(s, POLLIN | POLLOUT) == POLLOUT);
     CHECK(write(c, "hello world", 11) == 11);
-    CHECK(revents(s, POLLIN | POLLOUT) == (POLLIN | POLLOUT));
+    CHECK(revents_with(s, POLLIN | POLLOUT, POLLIN) == (POLLIN | POLLOUT));
     CHECK(ioctl(s, FIONREAD, &n) == 0 && n == 11);
     CHECK(recv(s, buffer, 5, MSG_PEEK) == 5 && !memcmp(buffer, "hello", 5));
     CHECK(read(s, buffer, 6) == 6 && !memcmp(buffer, "hello ", 6));
@@ -129,14 +136,14 @@ static void half_close(void) {
     CHECK(shutdown(c, SHUT_WR) == 0);
     CHECK(read(s, buffer, 16) == 4);
     CHECK(read(s, buffer, 16) == 0);
-    CHECK(revents(s, POLLIN | POLLOUT | POLLRDHUP) == (POLLIN | POLLOUT | POLLRDHUP));
+    CHECK(revents_with(s, POLLIN | POLLOUT | POLLRDHUP, POLLIN | POLLRDHUP) == (POLLIN | POLLOUT | POLLRDHUP));
     CHECK(write(s, "answer", 6) == 6);
     CHECK(read(c, buffer, 16) == 6);
     FAILS(send(c, "x", 1, MSG_NOSIGNAL), EPIPE);
     CHECK(shutdown(s, SHUT_WR) == 0);
     CHECK(read(c, buffer, 16) == 0);
     usleep(20000);
-    CHECK(revents(c, POLLIN | POLLOUT) & POLLHUP);
+    CHECK(revents_with(c, POLLIN | POLLOUT, POLLHUP) & POLLHUP);
     close(c), close(s);
     c = socket(AF_INET, SOCK_STREAM, 0);
     FAILS(shutdown(c, SHUT_WR), ENOTCONN);
@@ -199,7 +206,7 @@ static void full(void) {
     }
     CHECK(received == sent);
     usleep(50000);
-    CHECK(revents(c, POLLOUT) == POLLOUT);
+    CHECK(revents_with(c, POLLOUT, POLLOUT) == POLLOUT);
     close(c), close(s);
 }
 
