@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn forms() {
         let v: Volume = "/srv:/data:ro".parse().unwrap();
-        assert!(v.read_only && v.guest == PathBuf::from("/data"));
+        assert!(v.read_only && v.guest.as_os_str() == "/data");
         for bad in ["", "/a", "a:/b", "/a:b", "/a:/b:xx", "/a:/../b", "/a:/", "/a:/b:ro:x"] {
             assert!(bad.parse::<Volume>().is_err(), "{bad}");
         }
