@@ -71,7 +71,7 @@ fn a_tap_is_on_the_bridge_and_goes_with_its_descriptor() {
 
 /// Sends an ARP request (RFC 826) for the gateway through the TAP and waits for the answer.
 fn who_has_the_gateway(tap: &std::os::fd::OwnedFd, lease: &network::Lease) {
-    let mut frame = vec![0; 10];
+    let mut frame = vec![0; 12];
     frame.extend([0xff; 6]);
     frame.extend(lease.mac.0);
     frame.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
@@ -83,8 +83,8 @@ fn who_has_the_gateway(tap: &std::os::fd::OwnedFd, lease: &network::Lease) {
     for _ in 0..200 {
         let mut buffer = [0; 2048];
         match rustix::io::read(tap, &mut buffer) {
-            Ok(_) if buffer[22..24] == [8, 6] && buffer[30..32] == [0, 2] => {
-                assert_eq!(buffer[38..42], lease.gateway.octets());
+            Ok(_) if buffer[24..26] == [8, 6] && buffer[32..34] == [0, 2] => {
+                assert_eq!(buffer[40..44], lease.gateway.octets());
                 return;
             }
             _ => std::thread::sleep(std::time::Duration::from_millis(10)),
