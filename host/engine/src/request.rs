@@ -44,6 +44,8 @@ pub struct RunRequest {
     pub auto_remove: bool,
     /// Print the program's system calls.
     pub trace_syscalls: bool,
+    /// Starting again, health checks, logs.
+    pub lifecycle: crate::LifecycleRequest,
 }
 
 impl RunRequest {
@@ -68,6 +70,7 @@ impl RunRequest {
             terminal: false,
             auto_remove: false,
             trace_syscalls: false,
+            lifecycle: crate::LifecycleRequest::default(),
         }
     }
 
@@ -92,6 +95,7 @@ impl RunRequest {
             auto_remove: self.auto_remove,
             stop_signal: stop_signal(&image)?,
             trace_syscalls: self.trace_syscalls,
+            lifecycle: self.lifecycle(&image)?,
             id,
         })
     }

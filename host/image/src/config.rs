@@ -27,12 +27,33 @@ pub struct ImageConfig {
     pub labels: BTreeMap<String, String>,
     /// The signal that stops the program, a name or a number; `None` means SIGTERM.
     pub stop_signal: Option<String>,
+    /// How the image wants to be checked, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Healthcheck>,
     /// The processor, in Go's names: `amd64`.
     pub architecture: String,
     /// The operating system, in Go's names: `linux`.
     pub os: String,
     /// When the image was made, RFC 3339.
     pub created: Option<String>,
+}
+
+/// `Healthcheck` of an image's configuration, an extension of Docker's (image-spec, config.md). Times are in nanoseconds; zero
+/// means the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Healthcheck {
+    /// `["NONE"]`, `["CMD", args…]` or `["CMD-SHELL", command]`; empty inherits.
+    #[serde(deserialize_with = "null_is_default")]
+    pub test: Vec<String>,
+    /// Between two checks.
+    pub interval: u64,
+    /// Of one check.
+    pub timeout: u64,
+    /// In which failures do not count.
+    pub start_period: u64,
+    /// Failures in a row that mean unhealthy.
+    pub retries: u32,
 }
 
 /// The configuration as JSON has it.
@@ -84,12 +105,24 @@ pub(crate) struct Execution {
     pub(crate) labels: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stop_signal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) healthcheck: Option<Healthcheck>,
 }
 
 impl From<ConfigFile> for ImageConfig {
     fn from(file: ConfigFile) -> Self {
-        let Execution { user, exposed_ports, env, entrypoint, cmd, volumes, working_dir, labels, stop_signal } =
-            file.config;
+        let Execution {
+            user,
+            exposed_ports,
+            env,
+            entrypoint,
+            cmd,
+            volumes,
+            working_dir,
+            labels,
+            stop_signal,
+            healthcheck,
+        } = file.config;
         Self {
             entrypoint,
             cmd,
@@ -100,6 +133,7 @@ impl From<ConfigFile> for ImageConfig {
             volumes: volumes.into_keys().collect(),
             labels,
             stop_signal,
+            healthcheck,
             architecture: file.architecture,
             os: file.os,
             created: file.created,

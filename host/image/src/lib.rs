@@ -18,7 +18,7 @@ mod tree;
 mod user;
 
 pub use assemble::AssembleError;
-pub use config::ImageConfig;
+pub use config::{Healthcheck, ImageConfig};
 pub use digest::{Digest, DigestError};
 pub use erofs::{ErofsError, WriteError};
 pub use file::FileError;

@@ -70,5 +70,6 @@ fn plan(image: &str, state: &Path, memory: u64, cpu_millis: u32) -> LaunchPlan {
         auto_remove: false,
         stop_signal: 15,
         trace_syscalls: false,
+        lifecycle: plan::Lifecycle::default(),
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceId, NetworkPlan, Resources, Volume};
+use crate::{InstanceId, Lifecycle, NetworkPlan, Resources, Volume};
 
 /// The level at which an image runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub struct LaunchPlan {
     pub stop_signal: i32,
     /// Prints each system call of the program to the instance's standard error (unikernel).
     pub trace_syscalls: bool,
+    /// Starting again, health checks, logs.
+    #[serde(default)]
+    pub lifecycle: Lifecycle,
 }
 
 /// The root file system of an instance.

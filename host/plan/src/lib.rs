@@ -7,6 +7,7 @@
 mod failure;
 mod id;
 mod launch;
+mod lifecycle;
 mod network;
 mod resources;
 mod status;
@@ -16,6 +17,7 @@ mod volume;
 pub use failure::FailureClass;
 pub use id::{InstanceId, InvalidId};
 pub use launch::{Isolation, LaunchPlan, ParseIsolationError, Process, RootFs, User};
+pub use lifecycle::{HealthCheck, Lifecycle, LogConfig, LogDriver, ParseLogDriverError, ParseRestartError, Restart};
 pub use network::{MacAddress, NetworkMode, NetworkPlan, PortMapping, PortParseError, Protocol};
 pub use resources::{Resources, SizeParseError, parse_cpus, parse_size};
 pub use status::ExitStatus;

@@ -50,6 +50,7 @@ fn launch_plan(image: PathBuf, args: Vec<String>, memory: Option<u64>, trace: bo
         auto_remove: true,
         stop_signal: 15,
         trace_syscalls: trace,
+        lifecycle: plan::Lifecycle::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod compare;
 mod images;
 mod instances;
+mod lifecycle;
 mod limits;
 mod run;
 mod system;

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use plan::{Isolation, NetworkMode, PortMapping, Volume};
 
+use super::lifecycle::LifecycleArgs;
 use super::limits::Limits;
 
 #[derive(Debug, Args)]
@@ -62,6 +63,8 @@ pub(crate) struct RunArgs {
     /// Print a trace to standard error: `syscalls` (unikernel)
     #[arg(long, value_name = "WHAT")]
     pub(crate) trace: Option<Trace>,
+    #[command(flatten)]
+    pub(crate) lifecycle: LifecycleArgs,
     #[command(flatten)]
     pub(crate) limits: Limits,
     /// The image

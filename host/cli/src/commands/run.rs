@@ -38,6 +38,7 @@ fn request(args: RunArgs) -> RunRequest {
         interactive: args.interactive,
         terminal: args.tty,
         auto_remove: args.rm,
+        lifecycle: args.lifecycle.request(),
         trace_syscalls: args.trace == Some(Trace::Syscalls),
         ..RunRequest::new(args.isolation, &args.image)
     }

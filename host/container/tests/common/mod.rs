@@ -152,5 +152,6 @@ fn plan(args: &[&str], erofs: PathBuf, state_dir: PathBuf) -> LaunchPlan {
         auto_remove: true,
         stop_signal: 15,
         trace_syscalls: false,
+        lifecycle: plan::Lifecycle::default(),
     }
 }

@@ -132,6 +132,7 @@ pub(crate) fn case(fixture: &Fixture, args: &[&str]) -> Case {
         auto_remove: false,
         stop_signal: 15,
         trace_syscalls: false,
+        lifecycle: plan::Lifecycle::default(),
     };
     Case { plan, state }
 }

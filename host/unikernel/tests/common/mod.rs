@@ -94,6 +94,7 @@ pub(crate) fn launch_plan(image: &Path) -> LaunchPlan {
         auto_remove: true,
         stop_signal: 15,
         trace_syscalls: false,
+        lifecycle: plan::Lifecycle::default(),
     }
 }
 
