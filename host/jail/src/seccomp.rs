@@ -3,10 +3,15 @@
 //! A linear list of some 380 numbers costs up to that many comparisons for each call. The tree needs about seven, and
 //! neighbouring numbers with the same verdict are one leaf. Building it takes microseconds, so no file is cached.
 
+mod check;
 mod docker;
+mod evaluate;
 mod install;
+pub mod oci;
 mod tree;
 
+pub use check::{Check, Comparison};
 pub use docker::container_default;
-pub use install::Program;
-pub use tree::{Check, FilterError, Rule, Verdict, compile};
+pub use evaluate::Call;
+pub use install::{FilterFlags, Program};
+pub use tree::{ARCH_I386, ARCH_X86_64, FilterError, Rule, Verdict, X32_BIT, compile};

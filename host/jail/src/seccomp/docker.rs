@@ -7,7 +7,8 @@
 use libc as c;
 
 use super::Program;
-use super::tree::{Check, FilterError, Rule, Verdict, compile};
+use super::check::{Check, Comparison};
+use super::tree::{FilterError, Rule, Verdict, compile};
 
 /// The newest call that the profile was written with knowledge of; later ones fail with `ENOSYS`.
 const LAST_KNOWN: u32 = 469;
@@ -32,29 +33,31 @@ const NEW_NAMESPACES: u32 = (c::CLONE_NEWNS
     | c::CLONE_NEWPID
     | c::CLONE_NEWNET) as u32;
 
-const CONDITIONAL: [Rule<'static>; 4] = [
+const CONDITIONAL: [Rule<'static>; 8] = [
     // Its flags are in memory, where a filter cannot see them; C libraries fall back to clone.
     Rule { number: c::SYS_clone3 as u32, when: &[], verdict: Verdict::Errno(c::ENOSYS as u16) },
-    Rule { number: c::SYS_clone as u32, when: &[&[Check::NoBits32(0, NEW_NAMESPACES)]], verdict: Verdict::Allow },
+    Rule {
+        number: c::SYS_clone as u32,
+        when: &[Check::low_half(0, Comparison::MaskedEqual(NEW_NAMESPACES as u64), 0)],
+        verdict: Verdict::Allow,
+    },
     // Virtual machine sockets know no network namespace.
     Rule {
         number: c::SYS_socket as u32,
-        when: &[&[Check::NotEqual32(0, c::AF_VSOCK as u32)]],
+        when: &[Check::low_half(0, Comparison::NotEqual, c::AF_VSOCK as u64)],
         verdict: Verdict::Allow,
     },
     // PER_LINUX, PER_LINUX32, UNAME26 with either, and the query.
-    Rule {
-        number: c::SYS_personality as u32,
-        when: &[
-            &[Check::Equal32(0, 0)],
-            &[Check::Equal32(0, 0x0008)],
-            &[Check::Equal32(0, 0x2_0000)],
-            &[Check::Equal32(0, 0x2_0008)],
-            &[Check::Equal32(0, 0xffff_ffff)],
-        ],
-        verdict: Verdict::Allow,
-    },
+    personality(&[Check::low_half(0, Comparison::Equal, 0)]),
+    personality(&[Check::low_half(0, Comparison::Equal, 0x0008)]),
+    personality(&[Check::low_half(0, Comparison::Equal, 0x2_0000)]),
+    personality(&[Check::low_half(0, Comparison::Equal, 0x2_0008)]),
+    personality(&[Check::low_half(0, Comparison::Equal, 0xffff_ffff)]),
 ];
+
+const fn personality(when: &'static [Check]) -> Rule<'static> {
+    Rule { number: c::SYS_personality as u32, when, verdict: Verdict::Allow }
+}
 
 /// Calls newer than the C library's list (of one target at least): io_pgetevents, cachestat, map_shadow_stack, futex_wake, futex_wait, futex_requeue, mseal, setxattrat,
 /// getxattrat, listxattrat, removexattrat, file_getattr, file_setattr.

@@ -1,3 +1,4 @@
+use super::check::{Check, FAILED};
 use super::install::{Instruction, Program};
 
 /// What the kernel does with a call.
@@ -5,34 +6,48 @@ use super::install::{Instruction, Program};
 pub enum Verdict {
     /// Carries it out.
     Allow,
+    /// Carries it out and leaves a line in the audit log.
+    Log,
     /// Fails it with this error number.
     Errno(u16),
+    /// Asks a tracer, which reads this number (`PTRACE_EVENT_SECCOMP`); without one the call fails with `ENOSYS`.
+    Trace(u16),
+    /// Asks the process that holds the filter's listener (seccomp_unotify(2)).
+    Notify,
     /// Delivers `SIGSYS`.
     Trap,
+    /// Ends the thread.
+    KillThread,
     /// Ends the whole process.
     KillProcess,
 }
 
-/// A test of one argument; only the low 32 bits count unless said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
-    /// The argument with this index equals the value, all 64 bits.
-    Equal(u8, u64),
-    /// The argument's low 32 bits equal the value.
-    Equal32(u8, u32),
-    /// The argument's low 32 bits differ from the value.
-    NotEqual32(u8, u32),
-    /// None of these low bits are set in the argument.
-    NoBits32(u8, u32),
+impl Verdict {
+    /// The filter's return value, `SECCOMP_RET_*` of linux/seccomp.h with its data.
+    pub const fn value(self) -> u32 {
+        match self {
+            Self::Allow => libc::SECCOMP_RET_ALLOW,
+            Self::Log => libc::SECCOMP_RET_LOG,
+            Self::Errno(errno) => libc::SECCOMP_RET_ERRNO | errno as u32,
+            Self::Trace(data) => libc::SECCOMP_RET_TRACE | data as u32,
+            Self::Notify => libc::SECCOMP_RET_USER_NOTIF,
+            Self::Trap => libc::SECCOMP_RET_TRAP,
+            Self::KillThread => libc::SECCOMP_RET_KILL_THREAD,
+            Self::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
+        }
+    }
 }
 
 /// One system call and what is to become of it.
+///
+/// A call may have several rules. One without checks overrules those with; among those with checks, the first that
+/// holds decides.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule<'a> {
-    /// The number on x86-64.
+    /// The number in its calling convention.
     pub number: u32,
-    /// Alternatives: the verdict holds if every check of one of them does; otherwise the default. Empty means: always.
-    pub when: &'a [&'a [Check]],
+    /// The verdict holds if every one of these does. Empty means: always.
+    pub when: &'a [Check],
     /// What becomes of it.
     pub verdict: Verdict,
 }
@@ -47,41 +62,64 @@ impl Rule<'_> {
 /// Rules that make no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// Two rules for one call.
-    #[error("system call {0} has two filter rules")]
-    Duplicate(u32),
     /// Checks of one call that a conditional jump cannot skip.
     #[error("the filter rules of system call {0} are too long")]
     TooLong(u32),
     /// More than the 4096 instructions that the kernel takes.
-    #[error("the filter has {0} instructions, more than the kernel's 4096")]
+    #[error("the filter has {0} instructions, more than the kernel's 4096; use fewer rules with arguments")]
     TooMany(usize),
 }
 
-const LOAD_ABSOLUTE: u16 = 0x20;
-const JUMP: u16 = 0x05;
-const JUMP_EQUAL: u16 = 0x15;
-const JUMP_GREATER_EQUAL: u16 = 0x35;
-const JUMP_SET: u16 = 0x45;
-const RETURN: u16 = 0x06;
+pub(super) const LOAD_ABSOLUTE: u16 = 0x20;
+pub(super) const JUMP: u16 = 0x05;
+pub(super) const JUMP_EQUAL: u16 = 0x15;
+pub(super) const JUMP_GREATER: u16 = 0x25;
+pub(super) const JUMP_GREATER_EQUAL: u16 = 0x35;
+pub(super) const JUMP_SET: u16 = 0x45;
+pub(super) const RETURN: u16 = 0x06;
 /// Offsets in `struct seccomp_data` of linux/seccomp.h.
-const OFFSET_NUMBER: u32 = 0;
-const OFFSET_ARCH: u32 = 4;
-const OFFSET_ARGS: u32 = 16;
+pub(super) const OFFSET_NUMBER: u32 = 0;
+pub(super) const OFFSET_ARCH: u32 = 4;
+pub(super) const OFFSET_ARGS: u32 = 16;
 /// `AUDIT_ARCH_X86_64` of linux/audit.h.
-const ARCH_X86_64: u32 = 0xc000_003e;
+pub const ARCH_X86_64: u32 = 0xc000_003e;
+/// `AUDIT_ARCH_I386` of linux/audit.h.
+pub const ARCH_I386: u32 = 0x4000_0003;
+/// `__X32_SYSCALL_BIT` of asm/unistd.h, which tells x32's calls from the 64-bit ones of the same architecture.
+pub const X32_BIT: u32 = 0x4000_0000;
+/// `BPF_MAXINSNS` of linux/bpf_common.h.
+const MOST_INSTRUCTIONS: usize = 4096;
 
-/// What becomes of the numbers from `first` up to the next span.
+/// The numbers from `first` up to the next region, and their rules.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Region<'a> {
+    pub(super) first: u32,
+    /// Sorted by number.
+    pub(super) rules: &'a [Rule<'a>],
+    /// What becomes of calls without a rule (that holds).
+    pub(super) default: Verdict,
+    /// What becomes of those above this number, instead of `default`.
+    pub(super) newer: Option<(u32, Verdict)>,
+}
+
+impl Region<'_> {
+    /// One verdict for all of them.
+    pub(super) fn plain(first: u32, verdict: Verdict) -> Self {
+        Self { first, rules: &[], default: verdict, newer: None }
+    }
+}
+
+/// What becomes of the numbers from `first` up to the next span: the first rule that holds, else `otherwise`.
 #[derive(Debug, Clone, Copy)]
 struct Span<'a> {
     first: u32,
-    verdict: Verdict,
-    when: &'a [&'a [Check]],
+    rules: &'a [Rule<'a>],
+    otherwise: Verdict,
 }
 
 impl Span<'_> {
     fn merges_with(&self, other: &Self) -> bool {
-        self.verdict == other.verdict && self.when.is_empty() && other.when.is_empty()
+        self.otherwise == other.otherwise && self.rules.is_empty() && other.rules.is_empty()
     }
 }
 
@@ -92,55 +130,75 @@ impl Span<'_> {
 /// See [`FilterError`].
 pub fn compile(rules: &[Rule<'_>], default: Verdict, last_known: u32) -> Result<Program, FilterError> {
     let mut sorted = rules.to_vec();
-    sorted.sort_unstable_by_key(|rule| rule.number);
-    if let Some(pair) = sorted.windows(2).find(|pair| pair[0].number == pair[1].number) {
-        return Err(FilterError::Duplicate(pair[0].number));
-    }
+    sorted.sort_by_key(|rule| rule.number);
     let unknown = Verdict::Errno(libc::ENOSYS as u16);
-    let mut out = vec![
-        statement(LOAD_ABSOLUTE, OFFSET_ARCH),
-        jump(JUMP_EQUAL, ARCH_X86_64, 1, 0),
-        verdict(unknown),
-        statement(LOAD_ABSOLUTE, OFFSET_NUMBER),
-    ];
-    emit(&spans(&sorted, default, last_known, unknown), default, &mut out)?;
-    if out.len() > 4096 {
+    let region = Region { first: 0, rules: &sorted, default, newer: Some((last_known, unknown)) };
+    assemble(&[region], &[], unknown)
+}
+
+/// Builds a filter from the regions (in the order of their numbers) of x86-64 with x32, and those of i386; calls of other
+/// architectures, and of i386 if it has no regions, get `other`.
+pub(super) fn assemble(wide: &[Region<'_>], i386: &[Region<'_>], other: Verdict) -> Result<Program, FilterError> {
+    let mut out = Vec::with_capacity(1024);
+    out.extend([statement(LOAD_ABSOLUTE, OFFSET_ARCH), jump(JUMP_EQUAL, ARCH_X86_64, 1, 0), statement(JUMP, 0)]);
+    out.push(statement(LOAD_ABSOLUTE, OFFSET_NUMBER));
+    emit(&spans(wide), &mut out)?;
+    out[2].k = (out.len() - 3) as u32;
+    if !i386.is_empty() {
+        out.extend([jump(JUMP_EQUAL, ARCH_I386, 1, 0), verdict(other), statement(LOAD_ABSOLUTE, OFFSET_NUMBER)]);
+        emit(&spans(i386), &mut out)?;
+    } else {
+        out.push(verdict(other));
+    }
+    if out.len() > MOST_INSTRUCTIONS {
         return Err(FilterError::TooMany(out.len()));
     }
     Ok(Program::new(out))
 }
 
-/// Divides all 2^32 numbers into spans with one verdict each. Numbers of x32 have bit 30 set, hence are past `last_known`.
-fn spans<'a>(sorted: &[Rule<'a>], default: Verdict, last_known: u32, unknown: Verdict) -> Vec<Span<'a>> {
-    let mut spans: Vec<Span<'a>> = Vec::with_capacity(2 * sorted.len() + 2);
+/// Divides all 2^32 numbers into spans with one verdict, or one list of rules, each.
+fn spans<'a>(regions: &[Region<'a>]) -> Vec<Span<'a>> {
+    let mut spans: Vec<Span<'a>> = Vec::with_capacity(64);
     let mut push = |span: Span<'a>| match spans.last_mut() {
         Some(last) if last.first == span.first => *last = span,
         Some(last) if last.merges_with(&span) => {}
         _ => spans.push(span),
     };
-    push(Span { first: 0, verdict: default, when: &[] });
-    let mut end = 0;
-    for rule in sorted {
-        if rule.number > end {
-            push(Span { first: end, verdict: default, when: &[] });
+    for region in regions {
+        let plain = |first| Span { first, rules: &[], otherwise: region.default };
+        push(plain(region.first));
+        let mut end = region.first;
+        for rules in region.rules.chunk_by(|a, b| a.number == b.number) {
+            let number = rules[0].number;
+            if number > end {
+                push(plain(end));
+            }
+            push(match rules.iter().find(|rule| rule.when.is_empty()) {
+                Some(always) => Span { first: number, rules: &[], otherwise: always.verdict },
+                None => Span { first: number, rules, otherwise: region.default },
+            });
+            end = number.saturating_add(1);
         }
-        push(Span { first: rule.number, verdict: rule.verdict, when: rule.when });
-        end = rule.number + 1;
+        match region.newer {
+            Some((last_known, verdict)) => {
+                if end <= last_known {
+                    push(plain(end));
+                }
+                push(Span { first: end.max(last_known.saturating_add(1)), rules: &[], otherwise: verdict });
+            }
+            None => push(plain(end)),
+        }
     }
-    if end <= last_known {
-        push(Span { first: end, verdict: default, when: &[] });
-    }
-    push(Span { first: end.max(last_known + 1), verdict: unknown, when: &[] });
     spans
 }
 
 /// Appends the tree of these spans; the accumulator holds the number of the call.
-fn emit(spans: &[Span<'_>], default: Verdict, out: &mut Vec<Instruction>) -> Result<(), FilterError> {
+fn emit(spans: &[Span<'_>], out: &mut Vec<Instruction>) -> Result<(), FilterError> {
     let [span] = spans else {
         let (low, high) = spans.split_at(spans.len() / 2);
         let branch = out.len();
         out.push(jump(JUMP_GREATER_EQUAL, high[0].first, 0, 0));
-        emit(low, default, out)?;
+        emit(low, out)?;
         let distance = out.len() - branch - 1;
         match u8::try_from(distance) {
             Ok(distance) => out[branch].jt = distance,
@@ -150,75 +208,43 @@ fn emit(spans: &[Span<'_>], default: Verdict, out: &mut Vec<Instruction>) -> Res
                 out.insert(branch + 1, statement(JUMP, distance as u32));
             }
         }
-        return emit(high, default, out);
+        return emit(high, out);
     };
-    if span.when.is_empty() {
-        out.push(verdict(span.verdict));
-        return Ok(());
+    for rule in span.rules {
+        emit_rule(rule, out)?;
     }
-    for alternative in span.when {
-        emit_alternative(alternative, span, out)?;
-    }
-    out.push(verdict(default));
+    out.push(verdict(span.otherwise));
     Ok(())
 }
 
 /// Appends checks that all have to hold, and the verdict if they do; a failed one continues behind the verdict.
-fn emit_alternative(checks: &[Check], span: &Span<'_>, out: &mut Vec<Instruction>) -> Result<(), FilterError> {
+fn emit_rule(rule: &Rule<'_>, out: &mut Vec<Instruction>) -> Result<(), FilterError> {
     let start = out.len();
-    for check in checks {
-        emit_check(*check, out);
+    for check in rule.when {
+        check.emit(out);
     }
     let end = out.len() + 1;
-    let past = |at: usize| u8::try_from(end - at - 1).map_err(|_| FilterError::TooLong(span.first));
-    for (at, check) in out.iter_mut().enumerate().skip(start) {
-        match (check.jt, check.jf) {
-            (_, FAILED) => check.jf = past(at)?,
-            (FAILED, _) => check.jt = past(at)?,
-            _ => {}
+    for (at, instruction) in out.iter_mut().enumerate().skip(start) {
+        for target in [&mut instruction.jt, &mut instruction.jf] {
+            if *target == FAILED {
+                *target = u8::try_from(end - at - 1).map_err(|_| FilterError::TooLong(rule.number))?;
+            }
         }
     }
-    out.push(verdict(span.verdict));
+    out.push(verdict(rule.verdict));
     Ok(())
 }
 
-/// Stands for "behind the verdict" until the distance is known.
-const FAILED: u8 = u8::MAX;
-
-fn emit_check(check: Check, out: &mut Vec<Instruction>) {
-    let low = |index: u8| statement(LOAD_ABSOLUTE, OFFSET_ARGS + 8 * u32::from(index));
-    let high = |index: u8| statement(LOAD_ABSOLUTE, OFFSET_ARGS + 8 * u32::from(index) + 4);
-    match check {
-        Check::Equal(index, value) => out.extend([
-            high(index),
-            jump(JUMP_EQUAL, (value >> 32) as u32, 0, FAILED),
-            low(index),
-            jump(JUMP_EQUAL, value as u32, 0, FAILED),
-        ]),
-        Check::Equal32(index, value) => out.extend([low(index), jump(JUMP_EQUAL, value, 0, FAILED)]),
-        Check::NotEqual32(index, value) => out.extend([low(index), jump(JUMP_EQUAL, value, FAILED, 0)]),
-        Check::NoBits32(index, bits) => out.extend([low(index), jump(JUMP_SET, bits, FAILED, 0)]),
-    }
-}
-
-fn statement(code: u16, k: u32) -> Instruction {
+pub(super) fn statement(code: u16, k: u32) -> Instruction {
     Instruction { code, jt: 0, jf: 0, k }
 }
 
-fn jump(code: u16, k: u32, jt: u8, jf: u8) -> Instruction {
+pub(super) fn jump(code: u16, k: u32, jt: u8, jf: u8) -> Instruction {
     Instruction { code, jt, jf, k }
 }
 
 fn verdict(verdict: Verdict) -> Instruction {
-    statement(
-        RETURN,
-        match verdict {
-            Verdict::Allow => libc::SECCOMP_RET_ALLOW,
-            Verdict::Errno(errno) => libc::SECCOMP_RET_ERRNO | u32::from(errno),
-            Verdict::Trap => libc::SECCOMP_RET_TRAP,
-            Verdict::KillProcess => libc::SECCOMP_RET_KILL_PROCESS,
-        },
-    )
+    statement(RETURN, verdict.value())
 }
 
 #[cfg(test)]

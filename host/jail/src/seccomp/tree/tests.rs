@@ -1,36 +1,9 @@
 use super::*;
 
-/// Runs a filter as the kernel does, on the few instructions that we emit.
+use crate::seccomp::{Call, Comparison};
+
 fn evaluate(program: &Program, arch: u32, number: u32, args: [u64; 6]) -> u32 {
-    let load = |offset: u32| match offset {
-        OFFSET_NUMBER => number,
-        OFFSET_ARCH => arch,
-        _ => {
-            let at = (offset - OFFSET_ARGS) as usize;
-            (args[at / 8] >> (8 * (at % 8))) as u32
-        }
-    };
-    let (mut at, mut accumulator) = (0, 0);
-    loop {
-        let instruction = program.instructions()[at];
-        at += 1;
-        let taken = match instruction.code {
-            LOAD_ABSOLUTE => {
-                accumulator = load(instruction.k);
-                continue;
-            }
-            RETURN => return instruction.k,
-            JUMP => {
-                at += instruction.k as usize;
-                continue;
-            }
-            JUMP_EQUAL => accumulator == instruction.k,
-            JUMP_GREATER_EQUAL => accumulator >= instruction.k,
-            JUMP_SET => accumulator & instruction.k != 0,
-            other => panic!("unexpected instruction {other:#x}"),
-        };
-        at += usize::from(if taken { instruction.jt } else { instruction.jf });
-    }
+    program.evaluate(&Call { arch, number, args }).unwrap()
 }
 
 const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
@@ -65,8 +38,10 @@ fn other_conventions_are_unknown() {
 
 #[test]
 fn arguments_are_checked() {
-    let when: &[&[Check]] = &[&[Check::Equal(0, 8)], &[Check::NotEqual32(1, 40), Check::NoBits32(2, 0x0f)]];
-    let program = compile(&[always(1), Rule { number: 5, when, verdict: Verdict::Allow }], DENY, 470).unwrap();
+    let first = [Check::new(0, Comparison::Equal, 8)];
+    let second = [Check::low_half(1, Comparison::NotEqual, 40), Check::low_half(2, Comparison::MaskedEqual(0x0f), 0)];
+    let rule = |when| Rule { number: 5, when, verdict: Verdict::Allow };
+    let program = compile(&[always(1), rule(&first), rule(&second)], DENY, 470).unwrap();
     let answer = |args: [u64; 3]| evaluate(&program, ARCH_X86_64, 5, [args[0], args[1], args[2], 0, 0, 0]);
     assert_eq!(answer([8, 40, 1]), libc::SECCOMP_RET_ALLOW);
     assert_eq!(answer([8 | 1 << 32, 40, 1]), EPERM, "the high half counts");
@@ -76,6 +51,51 @@ fn arguments_are_checked() {
 }
 
 #[test]
-fn rules_that_contradict_are_refused() {
-    assert_eq!(compile(&[always(3), always(3)], DENY, 470), Err(FilterError::Duplicate(3)));
+fn comparisons_are_those_of_64_bit_numbers() {
+    let values =
+        [0, 1, 7, 8, 9, 0xffff_ffff, 1 << 32, (1 << 32) + 8, (1 << 32) + 9, (2 << 32) + 1, u64::MAX - 1, u64::MAX];
+    type Holds = fn(u64, u64) -> bool;
+    let comparisons: [(Comparison, Holds); 8] = [
+        (Comparison::Equal, |a, b| a == b),
+        (Comparison::NotEqual, |a, b| a != b),
+        (Comparison::Less, |a, b| a < b),
+        (Comparison::LessOrEqual, |a, b| a <= b),
+        (Comparison::Greater, |a, b| a > b),
+        (Comparison::GreaterOrEqual, |a, b| a >= b),
+        (Comparison::MaskedEqual(8), |a, b| a & 8 == b & 8),
+        (Comparison::MaskedEqual(1 << 32 | 1), |a, b| a & (1 << 32 | 1) == b & (1 << 32 | 1)),
+    ];
+    for (comparison, holds) in comparisons {
+        for value in values {
+            for low in [false, true] {
+                let check = if low { Check::low_half } else { Check::new }(3, comparison, value);
+                let rule = Rule { number: 5, when: &[check], verdict: Verdict::Allow };
+                let program = compile(&[rule], DENY, 470).unwrap();
+                for arg in values {
+                    let answer = evaluate(&program, ARCH_X86_64, 5, [0, 0, 0, arg, 0, 0]);
+                    let half = |number: u64| if low { number & 0xffff_ffff } else { number };
+                    let expected = if holds(half(arg), half(value)) { libc::SECCOMP_RET_ALLOW } else { EPERM };
+                    assert_eq!(answer, expected, "{arg:#x} {comparison:?} {value:#x}, low half {low}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rule_without_checks_overrules_those_with() {
+    let check = [Check::new(0, Comparison::Equal, 1)];
+    let killed = Rule { number: 3, when: &check, verdict: Verdict::KillProcess };
+    let trapped = Rule { number: 3, when: &[], verdict: Verdict::Trap };
+    for rules in [[killed, always(3), trapped], [always(3), trapped, killed]] {
+        let program = compile(&rules, DENY, 470).unwrap();
+        assert_eq!(evaluate(&program, ARCH_X86_64, 3, [1, 0, 0, 0, 0, 0]), libc::SECCOMP_RET_ALLOW);
+    }
+}
+
+#[test]
+fn a_filter_that_the_kernel_would_not_take_is_refused() {
+    let check = [Check::new(0, Comparison::Equal, 1 << 32 | 1)];
+    let rules = vec![Rule { number: 3, when: &check, verdict: Verdict::Allow }; 900];
+    assert!(matches!(compile(&rules, DENY, 470), Err(FilterError::TooMany(4097..))));
 }
