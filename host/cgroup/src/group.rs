@@ -1,18 +1,47 @@
-use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
-use plan::{InstanceId, Resources};
+use crate::files::{Directory, Field};
+use crate::path::GroupPath;
+use crate::{Controller, Error};
 
-use crate::files::{Directory, Made};
-use crate::layout::{Layout, PARENT};
-use crate::{Controller, Devices, Error, cpu, cpuset, devices, freezer, memory, pids, remove};
+/// Who makes control groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Manager {
+    /// We do, in the file system of cgroups(7).
+    #[default]
+    Cgroupfs,
+    /// systemd does, as a transient scope.
+    Systemd,
+    /// Nobody: the container stays in its caller's group.
+    Disabled,
+}
 
-/// The control groups of one instance.
+/// Something that was asked for and is not done, although the container runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The field of the configuration, or what was to be done.
+    pub field: &'static str,
+    /// Why it is not done.
+    pub reason: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ignored: {}", self.field, self.reason)
+    }
+}
+
+/// The control groups of one container, in every hierarchy that it needs.
 #[derive(Debug)]
-pub struct Cgroup {
+pub struct Group {
+    pub(crate) path: GroupPath,
     pub(crate) unified: Option<Directory>,
     pub(crate) legacy: Vec<Legacy>,
-    devices_restricted: bool,
+    pub(crate) devices_restricted: bool,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// The group in one version 1 hierarchy, which may hold several controllers.
@@ -24,37 +53,31 @@ pub(crate) struct Legacy {
     pub(crate) directory: Directory,
 }
 
-impl Cgroup {
-    /// Makes the groups of an instance with these limits.
-    ///
-    /// # Errors
-    /// [`Error::MissingController`] for a limit that nothing here can enforce, [`Error::Write`] for a value that the kernel
-    /// refuses. After an error nothing is left.
-    pub fn create(id: &InstanceId, resources: &Resources, devices: Devices) -> Result<Self, Error> {
-        let layout = Layout::current()?;
-        build(layout, id, resources, devices).inspect_err(|_| {
-            // The first error is the one to tell; what cannot be removed now is found by `list`.
-            let _ = remove::remove_from(layout, id);
-        })
+/// Where a controller's files are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'a> {
+    V1(&'a Directory),
+    V2(&'a Directory),
+}
+
+impl Group {
+    pub(crate) fn empty(path: GroupPath) -> Self {
+        Self { path, unified: None, legacy: Vec::new(), devices_restricted: false, warnings: Vec::new() }
     }
 
-    /// Opens the groups that an instance has; those of an instance that has none are empty.
-    ///
-    /// # Errors
-    /// [`Error::Read`] if a directory exists but cannot be opened.
-    pub fn open(id: &InstanceId) -> Result<Self, Error> {
-        let layout = Layout::current()?;
-        let at = |root: &Path| Directory::open(root.join(PARENT).join(id.as_str()));
-        let unified = layout.unified().map(at).transpose()?.flatten();
-        let mut group = Self { unified, legacy: Vec::new(), devices_restricted: false };
-        for controller in Controller::ALL {
-            let Some(root) = layout.legacy(controller) else { continue };
-            if group.note_controller(root, id, controller) {
-                continue;
-            }
-            group.legacy.extend(at(root)?.map(|directory| Legacy::new(root, controller, directory)));
-        }
-        Ok(group)
+    /// Where the group is. Not always the path that was asked for: a caller without privileges gets a group below its own.
+    pub fn path(&self) -> &GroupPath {
+        &self.path
+    }
+
+    /// What was asked for and is not done.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Whether there is no group at all ([`Manager::Disabled`], or no permission to make one).
+    pub fn is_disabled(&self) -> bool {
+        self.unified.is_none() && self.legacy.is_empty()
     }
 
     /// The version 2 group, for a process to be born in (`CLONE_INTO_CGROUP` of clone3(2)).
@@ -68,6 +91,8 @@ impl Cgroup {
     }
 
     /// Moves a process into the version 1 groups; enough for one that was born in the version 2 group.
+    ///
+    /// Each move waits for a grace period of the whole machine. [`mover`](Self::mover) does not.
     ///
     /// # Errors
     /// [`Error::Write`], for example when the process has ended.
@@ -86,7 +111,7 @@ impl Cgroup {
         self.move_born(pid)
     }
 
-    /// Whether the device list of [`Devices::ContainerDefault`] is in force. A machine may offer neither kind of filter.
+    /// Whether the device rules are in force. A machine may offer neither kind of filter.
     pub fn devices_restricted(&self) -> bool {
         self.devices_restricted
     }
@@ -97,42 +122,14 @@ impl Cgroup {
         unified.chain(self.legacy.iter().map(|legacy| (Some(legacy.name.as_str()), legacy.directory.path())))
     }
 
-    /// Ends every process of the group at once.
-    ///
-    /// # Errors
-    /// [`Error::Write`] or [`Error::Read`].
-    pub fn kill(&self) -> Result<(), Error> {
-        if let Some(unified) = &self.unified
-            && unified.write_if_exists("cgroup.kill", "1")?
-        {
-            return Ok(());
-        }
-        for pid in self.processes() {
-            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                // One that has ended meanwhile needs no signal.
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-            }
-        }
-        Ok(())
-    }
-
-    /// Suspends or resumes every process of the group.
-    ///
-    /// # Errors
-    /// [`Error::MissingController`] on a version 1 machine without the freezer.
-    pub fn freeze(&self, frozen: bool) -> Result<(), Error> {
-        match (&self.unified, self.legacy(Controller::Freezer)) {
-            (Some(unified), _) => freezer::set_v2(unified, frozen),
-            (None, Some(group)) => freezer::set_v1(group, frozen),
-            (None, None) => Err(Error::MissingController { controller: Controller::Freezer, option: "pause" }),
-        }
-    }
-
-    /// The ids of the group's processes.
-    pub fn processes(&self) -> Vec<i32> {
-        let directory = self.unified.as_ref().or(self.legacy.first().map(|legacy| &legacy.directory));
-        let text = directory.and_then(|directory| directory.read("cgroup.procs").ok()).unwrap_or_default();
-        text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    /// The group's directory for each controller, as runtimes write it into their state files: version 2 has the empty name.
+    pub fn paths(&self) -> BTreeMap<String, PathBuf> {
+        let unified = self.unified.iter().map(|directory| (String::new(), directory.path().to_owned()));
+        let legacy = self.legacy.iter().flat_map(|legacy| {
+            let path = legacy.directory.path();
+            legacy.controllers.iter().map(move |controller| (controller.name().to_owned(), path.to_owned()))
+        });
+        unified.chain(legacy).collect()
     }
 
     pub(crate) fn legacy(&self, controller: Controller) -> Option<&Directory> {
@@ -140,135 +137,59 @@ impl Cgroup {
         Some(&legacy.directory)
     }
 
-    /// Adds a controller to a hierarchy that the group is in already.
-    fn note_controller(&mut self, root: &Path, id: &InstanceId, controller: Controller) -> bool {
-        let path = root.join(PARENT).join(id.as_str());
-        match self.legacy.iter_mut().find(|legacy| legacy.directory.path() == path) {
-            Some(legacy) => {
-                legacy.controllers.push(controller);
-                true
-            }
-            None => false,
+    /// Where a controller's files are, if this group has them.
+    pub(crate) fn find(&self, controller: Controller) -> Option<Place<'_>> {
+        if let Some(directory) = self.legacy(controller) {
+            return Some(Place::V1(directory));
         }
+        let name = controller.unified_name()?;
+        let unified = self.unified.as_ref()?;
+        let controllers = unified.read("cgroup.controllers").ok()?;
+        controllers.split_ascii_whitespace().any(|own| own == name).then_some(Place::V2(unified))
     }
 
-    /// The group in the version 1 hierarchy of a controller, made if need be; `None` if that is not mounted.
-    fn join_legacy(&mut self, layout: &Layout, id: &InstanceId, controller: Controller) -> Result<bool, Error> {
-        let Some(root) = layout.legacy(controller) else { return Ok(false) };
-        if self.legacy(controller).is_some() || self.note_controller(root, id, controller) {
-            return Ok(true);
-        }
-        let directory = create_below(root, id)?.0;
-        if controller == Controller::CpuSet {
-            fill_cpuset(root, &directory)?;
-        }
-        self.legacy.push(Legacy::new(root, controller, directory));
-        Ok(true)
+    pub(crate) fn place(&self, controller: Controller, option: Field) -> Result<Place<'_>, Error> {
+        self.find(controller).ok_or(Error::MissingController { controller, option })
     }
 }
 
 impl Legacy {
-    fn new(root: &Path, controller: Controller, directory: Directory) -> Self {
+    pub(crate) fn new(root: &Path, controller: Controller, directory: Directory) -> Self {
         let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Self { controllers: vec![controller], name, directory }
     }
 }
 
-fn build(layout: &Layout, id: &InstanceId, resources: &Resources, access: Devices) -> Result<Cgroup, Error> {
-    let mut group = Cgroup { unified: None, legacy: Vec::new(), devices_restricted: false };
-    if let Some(root) = layout.unified() {
-        group.unified = Some(create_below(root, id)?.0);
-    } else {
-        // Version 1 only: the price of moving is paid in any case, so take what can suspend and account.
-        for controller in [Controller::Freezer, Controller::CpuAcct, Controller::Memory] {
-            group.join_legacy(layout, id, controller)?;
+/// Moves the calling process into a group's version 1 hierarchies, without the wait of [`Group::move_born`].
+///
+/// A process that moves itself, and has one thread, changes nobody else: so the kernel takes no lock that waits for a grace period
+/// of the whole machine (`cgroup_procs_write_start` and "tasks" of cgroups.rst). The files are opened beforehand, because
+/// permission is checked there: the child may have given up its privileges, and does not see the files any more.
+#[derive(Debug)]
+pub struct Mover {
+    tasks: Vec<OwnedFd>,
+}
+
+impl Group {
+    /// What the container's first process needs to move itself.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if a file cannot be opened.
+    pub fn mover(&self) -> Result<Mover, Error> {
+        let tasks = self.legacy.iter().map(|legacy| legacy.directory.open_for_writing("tasks"));
+        Ok(Mover { tasks: tasks.collect::<Result<_, _>>()? })
+    }
+}
+
+impl Mover {
+    /// Moves the calling thread: all of a process only if it has no other.
+    ///
+    /// # Errors
+    /// The kernel's answer, for example EINVAL for a cpuset without CPUs.
+    pub fn move_self(&self) -> std::io::Result<()> {
+        for file in &self.tasks {
+            rustix::io::retry_on_intr(|| rustix::io::write(file, b"0"))?;
         }
+        Ok(())
     }
-    limit(&mut group, layout, id, resources)?;
-    if access == Devices::ContainerDefault {
-        group.devices_restricted = restrict_devices(&mut group, layout, id)?;
-    }
-    Ok(group)
-}
-
-/// Applies a limit in version 1 or version 2.
-type Apply<'a> = &'a dyn Fn(&Directory) -> Result<(), Error>;
-
-fn limit(group: &mut Cgroup, layout: &Layout, id: &InstanceId, resources: &Resources) -> Result<(), Error> {
-    let mut apply = |controller, option, v1: Apply<'_>, v2: Apply<'_>| {
-        if group.join_legacy(layout, id, controller)? {
-            return group.legacy(controller).map_or(Ok(()), v1);
-        }
-        match &group.unified {
-            Some(unified) if enable(layout, unified, controller)? => v2(unified),
-            _ => Err(Error::MissingController { controller, option }),
-        }
-    };
-    if let Some(bytes) = resources.memory {
-        let (v1, v2) = (|g: &Directory| memory::limit_v1(g, bytes), |g: &Directory| memory::limit_v2(g, bytes));
-        apply(Controller::Memory, "--memory", &v1, &v2)?;
-    }
-    if let Some(millis) = resources.cpu_millis {
-        let (v1, v2) = (|g: &Directory| cpu::limit_v1(g, millis), |g: &Directory| cpu::limit_v2(g, millis));
-        apply(Controller::Cpu, "--cpus", &v1, &v2)?;
-    }
-    if let Some(cpus) = &resources.cpuset {
-        let set = |g: &Directory| cpuset::limit(g, cpus);
-        apply(Controller::CpuSet, "--cpuset-cpus", &set, &set)?;
-    }
-    if let Some(count) = resources.pids {
-        let set = |g: &Directory| pids::limit(g, count);
-        apply(Controller::Pids, "--pids-limit", &set, &set)?;
-    }
-    Ok(())
-}
-
-/// Prefers the eBPF filter, which needs no moving, to the version 1 controller.
-fn restrict_devices(group: &mut Cgroup, layout: &Layout, id: &InstanceId) -> Result<bool, Error> {
-    let filtered = group.unified.as_ref().map(devices::restrict_v2);
-    if matches!(filtered, Some(Ok(()))) {
-        return Ok(true);
-    }
-    if group.join_legacy(layout, id, Controller::Devices)? {
-        group.legacy(Controller::Devices).map_or(Ok(()), devices::restrict_v1)?;
-        return Ok(true);
-    }
-    Ok(false)
-}
-
-/// Makes the group, and the directory of all groups if this is the first one.
-fn create_below(root: &Path, id: &InstanceId) -> Result<(Directory, Made), Error> {
-    let parent = root.join(PARENT);
-    let path = parent.join(id.as_str());
-    match Directory::create(path.clone()) {
-        Err(Error::Create { source, .. }) if source.raw_os_error() == Some(libc::ENOENT) => {
-            Directory::create(parent)?;
-            Directory::create(path)
-        }
-        other => other,
-    }
-}
-
-/// Fills the cpuset of the directory of all groups and of this group from above.
-fn fill_cpuset(root: &Path, group: &Directory) -> Result<(), Error> {
-    let open = |path: std::path::PathBuf| Directory::create(path).map(|(directory, _)| directory);
-    let (top, parent) = (open(root.to_owned())?, open(root.join(PARENT))?);
-    cpuset::inherit_v1(&parent, &top)?;
-    cpuset::inherit_v1(group, &parent)
-}
-
-/// Hands a version 2 controller down to our groups; false if the machine has it not.
-fn enable(layout: &Layout, group: &Directory, controller: Controller) -> Result<bool, Error> {
-    let has = |text: String| text.split_ascii_whitespace().any(|name| name == controller.name());
-    if has(group.read("cgroup.controllers")?) {
-        return Ok(true);
-    }
-    let Some(root) = layout.unified().filter(|_| layout.unified_controllers().contains(&controller)) else {
-        return Ok(false);
-    };
-    for path in [root.to_owned(), root.join(PARENT)] {
-        let directory = Directory::create(path)?.0;
-        directory.write("cgroup.subtree_control", &format!("+{controller}"))?;
-    }
-    Ok(true)
 }

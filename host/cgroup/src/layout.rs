@@ -94,7 +94,12 @@ impl Layout {
     pub fn unified_controllers(&self) -> Vec<Controller> {
         let file = self.unified.as_ref().map(|root| root.join("cgroup.controllers"));
         let text = file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
-        text.split_ascii_whitespace().filter_map(Controller::from_name).collect()
+        text.split_ascii_whitespace().filter_map(Controller::from_unified_name).collect()
+    }
+
+    /// Whether there is version 2 alone.
+    pub(crate) fn is_pure(&self) -> bool {
+        self.version() == Version::V2
     }
 
     /// Every hierarchy's root once.

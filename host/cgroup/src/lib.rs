@@ -8,23 +8,27 @@
 //!   grace period of the whole machine (milliseconds), so no instance pays for limits that it does not have.
 
 mod controller;
-mod cpu;
 mod cpuset;
+mod create;
 mod devices;
 mod error;
 mod files;
 mod freezer;
 mod group;
+mod hierarchy;
+mod instance;
 mod layout;
-mod memory;
-mod pids;
+mod path;
 mod remove;
+mod resources;
+mod signals;
 mod stats;
 
 pub use controller::Controller;
-pub use devices::Devices;
+pub use devices::DevicePolicy;
 pub use error::Error;
-pub use group::Cgroup;
+pub use group::{Group, Manager, Mover, Warning};
+pub use instance::{Cgroup, Devices, destroy, list};
 pub use layout::{Layout, Version};
-pub use remove::{destroy, list};
-pub use stats::Stats;
+pub use path::GroupPath;
+pub use stats::Usage;

@@ -1,56 +1,45 @@
-use std::collections::BTreeSet;
+//! Removing groups.
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plan::InstanceId;
 use rustix::fs::{AtFlags, CWD};
 use rustix::io::Errno;
 
-use crate::layout::{Layout, PARENT};
-use crate::{Cgroup, Error};
+use crate::layout::Layout;
+use crate::path::GroupPath;
+use crate::signals::children;
+use crate::{Error, Group};
 
-/// Removes every group of an instance, in all hierarchies, killing what still runs in them. Nothing there is fine.
-///
-/// # Errors
-/// [`Error::Remove`] if a process does not end within two seconds (it hangs in the kernel).
-pub fn destroy(id: &InstanceId) -> Result<(), Error> {
-    remove_from(Layout::current()?, id)
-}
-
-/// The instances that have a group in any hierarchy, also those that nobody remembers.
-///
-/// # Errors
-/// As [`Layout::detect`].
-pub fn list() -> Result<Vec<InstanceId>, Error> {
-    let layout = Layout::current()?;
-    let mut found = BTreeSet::new();
-    for root in layout.roots() {
-        // A hierarchy without our directory has none of our groups.
-        let Ok(entries) = std::fs::read_dir(root.join(PARENT)) else { continue };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        found.extend(names.filter_map(|name| name.parse::<InstanceId>().ok()));
+impl Group {
+    /// Removes the group in all hierarchies, with those below it, killing what still runs there. Nothing there is fine.
+    ///
+    /// # Errors
+    /// [`Error::Remove`] if a process does not end within two seconds (it hangs in the kernel).
+    pub fn remove(&self) -> Result<(), Error> {
+        remove_path(Layout::current()?, self.path.below())
     }
-    Ok(found.into_iter().collect())
 }
 
-pub(crate) fn remove_from(layout: &Layout, id: &InstanceId) -> Result<(), Error> {
+/// Removes the group `below` every hierarchy's root.
+pub(crate) fn remove_path(layout: &Layout, below: &str) -> Result<(), Error> {
     let mut path = PathBuf::with_capacity(256);
     for root in layout.roots() {
         path.clear();
-        path.extend([root, Path::new(PARENT), Path::new(id.as_str())]);
-        remove_group(&path, id)?;
+        path.extend([root, Path::new(below)]);
+        remove_group(&path, below)?;
     }
     Ok(())
 }
 
 /// Usually the group is empty and one call does it; a killed process needs a moment to leave.
-fn remove_group(path: &Path, id: &InstanceId) -> Result<(), Error> {
+fn remove_group(path: &Path, below: &str) -> Result<(), Error> {
     const PATIENCE: u32 = 11;
     for attempt in 0.. {
         match remove_directory(path) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
             Err(Errno::BUSY) if attempt < PATIENCE => {
-                Cgroup::open(id)?.kill()?;
+                Group::open(&GroupPath::parse(&format!("/{below}"))?)?.kill()?;
                 remove_children(path);
                 std::thread::sleep(Duration::from_millis(1 << attempt));
             }
@@ -60,13 +49,12 @@ fn remove_group(path: &Path, id: &InstanceId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Groups below that the instance's own programs made (only a version 2 group that was delegated has any).
+/// Groups below that the container's own programs made.
 fn remove_children(path: &Path) {
-    let Ok(entries) = std::fs::read_dir(path) else { return };
-    for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-        remove_children(&entry.path());
+    for child in children(path) {
+        remove_children(&child);
         // Still in use: the caller tries again.
-        let _ = remove_directory(&entry.path());
+        let _ = remove_directory(&child);
     }
 }
 

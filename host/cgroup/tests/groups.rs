@@ -49,7 +49,7 @@ fn limits_hold_and_everything_goes() {
         assert_eq!(quota.trim(), "50000");
     }
     assert_eq!(group.processes(), [child.id() as i32]);
-    assert_eq!(group.stats().pids, 1);
+    assert_eq!(group.usage().pids, 1);
     assert!(cgroup::list().unwrap().contains(&instance.0));
     group.freeze(true).unwrap();
     group.freeze(false).unwrap();
@@ -88,6 +88,6 @@ fn a_refused_value_names_its_file_and_leaves_nothing() {
     let instance = Instance::new();
     let resources = Resources { cpuset: Some("4000".to_owned()), ..Resources::default() };
     let error = Cgroup::create(&instance.0, &resources, Devices::Unrestricted).unwrap_err();
-    assert!(matches!(&error, Error::Write { path, .. } if path.ends_with("cpuset.cpus")), "{error:?}");
+    assert!(matches!(&error, Error::Field { path, .. } if path.ends_with("cpuset.cpus")), "{error:?}");
     assert!(!cgroup::list().unwrap().contains(&instance.0));
 }

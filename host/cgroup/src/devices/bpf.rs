@@ -5,82 +5,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use super::{Kind, Rule};
-
-/// `struct bpf_insn` of linux/bpf.h.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Instruction {
-    code: u8,
-    /// Destination in the low four bits, source in the high ones.
-    registers: u8,
-    offset: i16,
-    immediate: i32,
-}
-
-const _: () = assert!(size_of::<Instruction>() == 8);
-
-const LOAD_WORD: u8 = 0x61;
-const AND_64: u8 = 0x57;
-const SHIFT_RIGHT_64: u8 = 0x77;
-const MOVE_64: u8 = 0xb7;
-const JUMP_NOT_EQUAL_32: u8 = 0x56;
-const EXIT: u8 = 0x95;
-
-/// Registers: the context comes in 1, the answer goes out in 0.
-const ANSWER: u8 = 0;
-const CONTEXT: u8 = 1;
-const ACCESS: u8 = 2;
-const KIND: u8 = 3;
-const MAJOR: u8 = 4;
-const MINOR: u8 = 5;
-
-/// `BPF_DEVCG_*` of linux/bpf.h.
-const DEVICE_BLOCK: i32 = 1;
-const DEVICE_CHARACTER: i32 = 2;
-const ACCESS_MKNOD: i32 = 1;
-
-fn instruction(code: u8, destination: u8, source: u8, offset: i16, immediate: i32) -> Instruction {
-    Instruction { code, registers: destination | source << 4, offset, immediate }
-}
-
-/// Translates an allow-list. `struct bpf_cgroup_dev_ctx` holds access in the high and kind in the low half of its first
-/// word, then major and minor.
-pub(super) fn program(rules: &[Rule]) -> Vec<Instruction> {
-    let mut out = vec![
-        instruction(LOAD_WORD, ACCESS, CONTEXT, 0, 0),
-        instruction(LOAD_WORD, KIND, CONTEXT, 0, 0),
-        instruction(AND_64, KIND, 0, 0, 0xffff),
-        instruction(SHIFT_RIGHT_64, ACCESS, 0, 0, 16),
-        instruction(LOAD_WORD, MAJOR, CONTEXT, 4, 0),
-        instruction(LOAD_WORD, MINOR, CONTEXT, 8, 0),
-    ];
-    for rule in rules {
-        emit(rule, &mut out);
-    }
-    out.extend([instruction(MOVE_64, ANSWER, 0, 0, 0), instruction(EXIT, 0, 0, 0, 0)]);
-    out
-}
-
-fn emit(rule: &Rule, out: &mut Vec<Instruction>) {
-    let kind = match rule.kind {
-        Kind::Block => DEVICE_BLOCK,
-        Kind::Character => DEVICE_CHARACTER,
-    };
-    let mut tests = vec![(KIND, kind)];
-    if !rule.use_too {
-        tests.push((ACCESS, ACCESS_MKNOD));
-    }
-    tests.extend(rule.major.map(|major| (MAJOR, major as i32)));
-    tests.extend(rule.minor.map(|minor| (MINOR, minor as i32)));
-    let count = tests.len();
-    for (at, (register, value)) in tests.into_iter().enumerate() {
-        // Past the remaining tests and the two instructions of the answer.
-        let past = (count - at - 1 + 2) as i16;
-        out.push(instruction(JUMP_NOT_EQUAL_32, register, 0, past, value));
-    }
-    out.extend([instruction(MOVE_64, ANSWER, 0, 0, 1), instruction(EXIT, 0, 0, 0, 0)]);
-}
+use super::program::Instruction;
 
 /// The beginning of `union bpf_attr` for `BPF_PROG_LOAD`.
 #[repr(C)]
@@ -109,6 +34,7 @@ struct AttachAttr {
     program: u32,
     attach_type: u32,
     flags: u32,
+    replaced: u32,
 }
 
 /// The beginning of `union bpf_attr` for `BPF_PROG_QUERY`.
@@ -139,6 +65,9 @@ const PROG_GET_FD_BY_ID: u32 = 13;
 const PROG_QUERY: u32 = 16;
 const PROGRAM_TYPE_CGROUP_DEVICE: u32 = 15;
 const ATTACH_TYPE_CGROUP_DEVICE: u32 = 6;
+/// `BPF_F_ALLOW_MULTI` and `BPF_F_REPLACE`.
+const ALLOW_MULTI: u32 = 2;
+const REPLACE: u32 = 4;
 
 /// Verifies and translates a program; it lives as long as the descriptor or a group that it is attached to.
 pub(super) fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
@@ -154,13 +83,15 @@ pub(super) fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
     bpf(PROG_LOAD, attr).map(own)
 }
 
-/// Attaches a program to a group.
+/// Attaches a program to a group, in place of the one that is there. Groups below may attach further ones.
 pub(super) fn attach(group: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let present = attached(group)?;
     let attr = AttachAttr {
         target: group.as_raw_fd() as u32,
         program: program.as_raw_fd() as u32,
         attach_type: ATTACH_TYPE_CGROUP_DEVICE,
-        flags: 0,
+        flags: ALLOW_MULTI | if present.is_some() { REPLACE } else { 0 },
+        replaced: present.as_ref().map_or(0, |fd| fd.as_raw_fd() as u32),
     };
     bpf(PROG_ATTACH, attr).map(drop)
 }
@@ -194,46 +125,4 @@ fn bpf<T>(command: u32, mut attr: T) -> io::Result<i32> {
     // frame.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut attr, size_of::<T>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::CONTAINER_DEFAULT;
-    use super::*;
-
-    /// Runs a filter as the kernel does, on the few instructions that we emit.
-    fn allows(kind: i32, access: i32, major: i32, minor: i32) -> bool {
-        let program = program(&CONTAINER_DEFAULT);
-        let context = [access << 16 | kind, major, minor];
-        let (mut registers, mut at) = ([0i64; 6], 0usize);
-        loop {
-            let now = program[at];
-            at += 1;
-            let destination = usize::from(now.registers & 15);
-            match now.code {
-                LOAD_WORD => registers[destination] = i64::from(context[now.offset as usize / 4]),
-                AND_64 => registers[destination] &= i64::from(now.immediate),
-                SHIFT_RIGHT_64 => registers[destination] >>= now.immediate,
-                MOVE_64 => registers[destination] = i64::from(now.immediate),
-                JUMP_NOT_EQUAL_32 if registers[destination] != i64::from(now.immediate) => at += now.offset as usize,
-                JUMP_NOT_EQUAL_32 => {}
-                EXIT => return registers[0] == 1,
-                other => panic!("unexpected instruction {other:#x}"),
-            }
-        }
-    }
-
-    #[test]
-    fn the_default_list() {
-        const READ: i32 = 2;
-        const WRITE: i32 = 4;
-        assert!(allows(DEVICE_CHARACTER, READ | WRITE, 1, 3), "/dev/null");
-        assert!(allows(DEVICE_CHARACTER, READ | WRITE | ACCESS_MKNOD, 136, 77), "a terminal");
-        assert!(allows(DEVICE_BLOCK, ACCESS_MKNOD, 8, 0), "making a node");
-        assert!(!allows(DEVICE_BLOCK, READ, 8, 0), "a disk");
-        assert!(!allows(DEVICE_BLOCK, READ | ACCESS_MKNOD, 8, 0), "a disk");
-        assert!(!allows(DEVICE_BLOCK, READ, 1, 3), "a block device with a character device's number");
-        assert!(!allows(DEVICE_CHARACTER, READ, 1, 1), "/dev/mem");
-        assert!(!allows(DEVICE_CHARACTER, WRITE, 10, 200), "/dev/net/tun");
-    }
 }

@@ -1,0 +1,236 @@
+//! Making and opening groups.
+
+use std::path::Path;
+
+use oci_spec::runtime::LinuxResources;
+
+use crate::files::{Directory, Made};
+use crate::group::{Group, Legacy, Manager, Warning};
+use crate::layout::Layout;
+use crate::path::GroupPath;
+use crate::resources::{self, Need};
+use crate::{Controller, DevicePolicy, Error, cpuset, devices, hierarchy, remove};
+
+impl Group {
+    /// Makes a container's groups with these limits.
+    ///
+    /// `explicit` says that somebody chose the path and will look for it, as engines do: then every mounted version 1
+    /// hierarchy gets a group, because they read statistics from the paths in /proc/PID/cgroup. Otherwise a process is in
+    /// those hierarchies only that a limit needs.
+    ///
+    /// A caller who may not make the group gets one below its own (a delegated version 2 subtree), else a disabled one with a
+    /// warning, if no limit was asked for.
+    ///
+    /// # Errors
+    /// [`Error::MissingController`] for a limit that nothing here can enforce, [`Error::Field`] for a value that the kernel
+    /// refuses, [`Error::NotEmpty`] for a group with processes. After an error nothing is left.
+    pub fn create(
+        path: &GroupPath,
+        manager: Manager,
+        resources: Option<&LinuxResources>,
+        devices: DevicePolicy,
+        explicit: bool,
+    ) -> Result<Self, Error> {
+        let needs = resources.map(resources::needs).unwrap_or_default();
+        if manager == Manager::Disabled {
+            return disabled(path, &needs);
+        }
+        if manager == Manager::Systemd {
+            let Some(_unit) = path.unit() else { return Err(Error::UnitPath { path: path.to_string() }) };
+            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Error::Bus { address: "/run/systemd/private".to_owned(), source });
+        }
+        let layout = Layout::current()?;
+        let request = Request { layout, resources, needs: &needs, devices, explicit };
+        match request.build(path.clone()) {
+            Err(error) if is_forbidden(&error) && !needs.iter().any(Need::is_required) => {
+                let below = hierarchy::below_own(layout, path);
+                let own = below.and_then(|path| request.build(path).ok());
+                own.map_or_else(|| Ok(without(path, error.to_string())), Ok)
+            }
+            other => other,
+        }
+    }
+
+    /// Opens the groups that exist; a container that has none gives an empty one.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if a directory exists but cannot be opened.
+    pub fn open(path: &GroupPath) -> Result<Self, Error> {
+        let layout = Layout::current()?;
+        let mut group = Self::empty(path.clone());
+        let at = |root: &Path| Directory::open(root.join(path.below()));
+        group.unified = layout.unified().map(at).transpose()?.flatten();
+        for controller in Controller::ALL {
+            let Some(root) = layout.legacy(controller) else { continue };
+            if !group.note_controller(root, controller) {
+                group.legacy.extend(at(root)?.map(|directory| Legacy::new(root, controller, directory)));
+            }
+        }
+        Ok(group)
+    }
+
+    /// Changes the limits of a group. Fields that are not given stay; device rules that are given replace all of the present ones.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create). The fields before the one that was refused are changed.
+    pub fn update(&self, resources: &LinuxResources) -> Result<Vec<Warning>, Error> {
+        let needs = resources::needs(resources);
+        if self.is_disabled()
+            && let Some(need) = needs.iter().find(|need| need.is_required())
+        {
+            return Err(Error::Disabled { operation: need.field });
+        }
+        let layout = Layout::current()?;
+        hierarchy::enable(layout, self, &needs)?;
+        let warnings = resources::apply(self, resources)?;
+        if resources.devices().as_ref().is_some_and(|devices| !devices.is_empty()) {
+            let rules = devices::Rules::of(Some(resources))?;
+            match (&self.unified, self.legacy(Controller::Devices)) {
+                (Some(unified), _) => devices::restrict_v2(layout, unified, &rules)?,
+                (None, Some(legacy)) => devices::restrict_v1(legacy, &rules)?,
+                (None, None) => {}
+            }
+        }
+        Ok(warnings)
+    }
+
+    /// Adds a controller to a hierarchy that the group is in already.
+    fn note_controller(&mut self, root: &Path, controller: Controller) -> bool {
+        let path = root.join(self.path.below());
+        match self.legacy.iter_mut().find(|legacy| legacy.directory.path() == path) {
+            Some(legacy) => {
+                legacy.controllers.push(controller);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Makes the group in the version 1 hierarchy of a controller; false if that is not mounted.
+    fn join_legacy(&mut self, layout: &Layout, controller: Controller) -> Result<bool, Error> {
+        let Some(root) = layout.legacy(controller) else { return Ok(false) };
+        if self.legacy(controller).is_some() || self.note_controller(root, controller) {
+            return Ok(true);
+        }
+        let directory = empty_group(root, self.path.below())?;
+        self.legacy.push(Legacy::new(root, controller, directory));
+        if controller == Controller::CpuSet {
+            cpuset::fill_v1(root, self.path.below())?;
+        }
+        Ok(true)
+    }
+}
+
+/// What [`Group::create`] was asked for.
+struct Request<'a> {
+    layout: &'a Layout,
+    resources: Option<&'a LinuxResources>,
+    needs: &'a [Need],
+    devices: DevicePolicy,
+    explicit: bool,
+}
+
+impl Request<'_> {
+    fn build(&self, path: GroupPath) -> Result<Group, Error> {
+        let mut group = Group::empty(path);
+        let made = self.fill(&mut group);
+        match made {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                if !matches!(error, Error::NotEmpty { .. }) {
+                    // The first error is the one to tell; what cannot be removed now is found later.
+                    let _ = remove::remove_path(self.layout, group.path.below());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&self, group: &mut Group) -> Result<(), Error> {
+        if let Some(root) = self.layout.unified() {
+            group.unified = Some(empty_group(root, group.path.below())?);
+            hierarchy::enable(self.layout, group, self.needs)?;
+        }
+        self.join(group)?;
+        if let Some(resources) = self.resources {
+            group.warnings = resources::apply(group, resources)?;
+        }
+        if let DevicePolicy::Rules = self.devices {
+            group.devices_restricted = self.restrict_devices(group)?;
+        }
+        Ok(())
+    }
+
+    /// Joins version 1 hierarchies: those that a limit needs, and the others if somebody looks for them or if there is no
+    /// version 2 to suspend and count.
+    fn join(&self, group: &mut Group) -> Result<(), Error> {
+        for need in self.needs.iter().filter(|need| need.is_required()) {
+            group.join_legacy(self.layout, need.controller)?;
+        }
+        let basic: &[Controller] = &[Controller::Freezer, Controller::CpuAcct, Controller::Memory];
+        let others = match (self.explicit, &group.unified) {
+            (true, _) => &Controller::ALL[..],
+            (false, None) => basic,
+            (false, Some(_)) => &[],
+        };
+        for controller in others {
+            match group.join_legacy(self.layout, *controller) {
+                Err(error) if is_forbidden(&error) && group.unified.is_some() => {}
+                other => other.map(drop)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Prefers the eBPF filter, which needs no moving, to the version 1 controller.
+    fn restrict_devices(&self, group: &mut Group) -> Result<bool, Error> {
+        let rules = devices::Rules::of(self.resources)?;
+        if let Some(unified) = &group.unified {
+            match devices::restrict_v2(self.layout, unified, &rules) {
+                Ok(()) => return Ok(true),
+                Err(error) => {
+                    group.warnings.push(Warning { field: "linux.resources.devices", reason: error.to_string() })
+                }
+            }
+        }
+        match group.join_legacy(self.layout, Controller::Devices) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(error) if is_forbidden(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        group.legacy(Controller::Devices).map_or(Ok(()), |directory| devices::restrict_v1(directory, &rules))?;
+        group.warnings.retain(|warning| warning.field != "linux.resources.devices");
+        Ok(true)
+    }
+}
+
+/// The group's directory in one hierarchy, which must not have processes of others.
+fn empty_group(root: &Path, below: &str) -> Result<Directory, Error> {
+    let (directory, made) = Directory::create_below(root, below)?;
+    let count = if made == Made::Existing { directory.processes().len() } else { 0 };
+    if count > 0 {
+        return Err(Error::NotEmpty { path: directory.path().to_owned(), count });
+    }
+    Ok(directory)
+}
+
+fn disabled(path: &GroupPath, needs: &[Need]) -> Result<Group, Error> {
+    match needs.iter().find(|need| need.is_required()) {
+        Some(need) => Err(Error::Disabled { operation: need.field }),
+        None => Ok(Group::empty(path.clone())),
+    }
+}
+
+fn without(path: &GroupPath, reason: String) -> Group {
+    let mut group = Group::empty(path.clone());
+    group.warnings.push(Warning { field: "linux.cgroupsPath", reason });
+    group
+}
+
+/// Whether a directory could not be made for want of permission.
+fn is_forbidden(error: &Error) -> bool {
+    let Error::Create { source, .. } = error else { return false };
+    matches!(source.raw_os_error(), Some(libc::EACCES | libc::EPERM | libc::EROFS))
+}
