@@ -179,7 +179,7 @@ impl Engine {
         match self.kind {
             Kind::Podman => self.cage.assert_clean(&["podman pause"], &["store/overlay"]),
             Kind::Docker => {
-                self.cage.assert_clean(&["dockerd", "containerd", "nsenter"], &["/exec/netns/default", "/overlay2"])
+                self.cage.assert_clean(&["dockerd", "containerd", "nsenter"], &["/exec/netns/default", "/data"])
             }
         }
     }

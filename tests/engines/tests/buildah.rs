@@ -45,6 +45,8 @@ fn buildah_builds() {
     };
     cases::build(buildah.cage(), build, || buildah.engine.cli(&built(&buildah.engine)));
     cases::failing_build(buildah.cage(), build);
+    // A build that failed keeps its working containers.
+    buildah.buildah(&["rm", "--all"]).ok();
     buildah.engine.assert_clean();
 }
 
