@@ -71,5 +71,6 @@ fn plan(image: &str, state: &Path, memory: u64, cpu_millis: u32) -> LaunchPlan {
         stop_signal: 15,
         trace_syscalls: false,
         lifecycle: plan::Lifecycle::default(),
+        options: plan::Options::default(),
     }
 }

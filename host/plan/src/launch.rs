@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceId, Lifecycle, NetworkPlan, Resources, Volume};
+use crate::{InstanceId, Lifecycle, NetworkPlan, Options, Resources, Volume};
 
 /// The level at which an image runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,6 +87,9 @@ pub struct LaunchPlan {
     /// Starting again, health checks, logs.
     #[serde(default)]
     pub lifecycle: Lifecycle,
+    /// Everything else that `docker run` can say.
+    #[serde(default)]
+    pub options: Options,
 }
 
 /// The root file system of an instance.

@@ -5,13 +5,53 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// How an instance is connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkMode {
     /// An address of its own on the bridge, translated on the way out.
     Bridge,
     /// Loopback only.
     None,
+    /// The host's own.
+    Host,
+    /// That of another container: its name, or its id once the plan was made.
+    Container(String),
+    /// A user's own: pasta(1) or slirp4netns(1) translates between its sockets and the instance's packets.
+    Pasta,
+}
+
+/// A `--network` argument that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no network '{0}'; choose bridge, none, host, container:NAME or pasta")]
+pub struct NetworkModeParseError(String);
+
+impl FromStr for NetworkMode {
+    type Err = NetworkModeParseError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkModeParseError> {
+        match text {
+            "bridge" | "default" => Ok(Self::Bridge),
+            "none" => Ok(Self::None),
+            "host" => Ok(Self::Host),
+            "pasta" => Ok(Self::Pasta),
+            _ => match text.strip_prefix("container:") {
+                Some(name) if !name.is_empty() => Ok(Self::Container(name.to_owned())),
+                _ => Err(NetworkModeParseError(text.to_owned())),
+            },
+        }
+    }
+}
+
+impl fmt::Display for NetworkMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bridge => f.write_str("bridge"),
+            Self::None => f.write_str("none"),
+            Self::Host => f.write_str("host"),
+            Self::Pasta => f.write_str("pasta"),
+            Self::Container(name) => write!(f, "container:{name}"),
+        }
+    }
 }
 
 /// The network part of a plan.
@@ -98,6 +138,25 @@ impl fmt::Display for PortMapping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MacAddress(pub [u8; 6]);
 
+/// A `--mac-address` argument that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not an Ethernet address of one station; write six hexadecimal bytes, for example 02:42:0a:00:00:05")]
+pub struct MacParseError(String);
+
+impl FromStr for MacAddress {
+    type Err = MacParseError;
+
+    fn from_str(text: &str) -> Result<Self, MacParseError> {
+        let hex = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
+        let byte = |part: &str| if hex(part) { u8::from_str_radix(part, 16).ok() } else { None };
+        let bytes: Option<Vec<u8>> = text.split([':', '-']).map(byte).collect();
+        let bytes = bytes.and_then(|bytes| <[u8; 6]>::try_from(bytes).ok());
+        // The lowest bit of the first byte marks groups; all zeros is nobody.
+        let usable = |bytes: &[u8; 6]| bytes[0] & 1 == 0 && *bytes != [0; 6];
+        bytes.filter(usable).map(Self).ok_or_else(|| MacParseError(text.to_owned()))
+    }
+}
+
 impl fmt::Display for MacAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
@@ -117,6 +176,18 @@ mod tests {
         assert_eq!((m.host_ip, m.protocol), (IpAddr::V4(Ipv4Addr::LOCALHOST), Protocol::Udp));
         let m: PortMapping = "[::1]:80:8080".parse().unwrap();
         assert_eq!(m.to_string(), "[::1]:80->8080/tcp");
+    }
+
+    #[test]
+    fn modes_and_addresses() {
+        for mode in ["bridge", "none", "host", "pasta", "container:db"] {
+            assert_eq!(mode.parse::<NetworkMode>().unwrap().to_string(), mode);
+        }
+        assert!("container:".parse::<NetworkMode>().is_err() && "macvlan".parse::<NetworkMode>().is_err());
+        assert_eq!("02:42:0a:00:00:05".parse(), Ok(MacAddress([2, 0x42, 10, 0, 0, 5])));
+        for bad in ["", "02:42", "01:00:00:00:00:00", "00:00:00:00:00:00", "+2:42:0a:00:00:05", "02:42:0a:00:00:05:06"] {
+            assert!(bad.parse::<MacAddress>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -51,6 +51,7 @@ fn launch_plan(image: PathBuf, args: Vec<String>, memory: Option<u64>, trace: bo
         stop_signal: 15,
         trace_syscalls: trace,
         lifecycle: plan::Lifecycle::default(),
+        options: plan::Options::default(),
     }
 }
 

@@ -153,5 +153,6 @@ fn plan(args: &[&str], erofs: PathBuf, state_dir: PathBuf) -> LaunchPlan {
         stop_signal: 15,
         trace_syscalls: false,
         lifecycle: plan::Lifecycle::default(),
+        options: plan::Options::default(),
     }
 }

@@ -133,6 +133,7 @@ pub(crate) fn case(fixture: &Fixture, args: &[&str]) -> Case {
         stop_signal: 15,
         trace_syscalls: false,
         lifecycle: plan::Lifecycle::default(),
+        options: plan::Options::default(),
     };
     Case { plan, state }
 }

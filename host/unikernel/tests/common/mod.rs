@@ -95,6 +95,7 @@ pub(crate) fn launch_plan(image: &Path) -> LaunchPlan {
         stop_signal: 15,
         trace_syscalls: false,
         lifecycle: plan::Lifecycle::default(),
+        options: plan::Options::default(),
     }
 }
 
