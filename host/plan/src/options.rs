@@ -76,8 +76,6 @@ pub struct Options {
     pub mac: Option<MacAddress>,
     /// Ports that the program listens on, `PORT/PROTOCOL`: from the image and `--expose`.
     pub exposed: Vec<String>,
-    /// Our program that is process 1 and collects orphans, on the host; the instance's program is its child.
-    pub init: Option<PathBuf>,
     /// Seconds between the signal of `coracle stop` and SIGKILL, if the command does not say.
     pub stop_timeout: Option<u64>,
     /// Free key-value pairs for people and programs that look for instances.

@@ -20,7 +20,7 @@ pub(crate) struct Limits {
 }
 
 /// The list format of cpuset(7).
-fn parse_cpuset(text: &str) -> Result<String, String> {
+pub(super) fn parse_cpuset(text: &str) -> Result<String, String> {
     let number = |n: &str| n.parse::<u16>().ok();
     let range = |part: &str| match part.split_once('-') {
         None => number(part).is_some(),

@@ -16,7 +16,7 @@ pub(crate) use compare::CompareArgs;
 pub(crate) use images::{ImageCommand, ImageNames, LoadArgs, LsArgs, PackArgs, SaveArgs};
 pub(crate) use instances::{AttachArgs, ExecArgs, KillArgs, LogsArgs, Names, PsArgs, RmArgs, StopArgs};
 pub(crate) use limits::Limits;
-pub(crate) use run::{RunArgs, Trace};
+pub(crate) use run::{NamespaceArgs, NetworkArgs, ResourceArgs, RunArgs, SecurityArgs, StorageArgs, Trace, VolumeArg};
 pub(crate) use system::{CompletionArgs, KernelCommand, SystemCommand};
 
 /// One engine, one image, three isolation levels: container, microVM, unikernel.
@@ -107,7 +107,7 @@ mod tests {
             &["run", "--pids-limit", "0", "i"],
             &["run", "-p", "99999:1", "i"],
             &["run", "-v", "/a", "i"],
-            &["run", "--network", "host", "i"],
+            &["run", "--network", "macvlan", "i"],
             &["run"],
         ] {
             assert!(Cli::try_parse_from([&["coracle"], bad].concat()).is_err(), "{bad:?}");

@@ -1,10 +1,23 @@
 //! `coracle run`.
 
+mod namespaces;
+mod network;
+mod resources;
+mod security;
+mod storage;
+
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
-use plan::{Isolation, NetworkMode, PortMapping, Volume};
+use plan::Isolation;
 
 use super::lifecycle::LifecycleArgs;
 use super::limits::Limits;
+pub(crate) use namespaces::NamespaceArgs;
+pub(crate) use network::NetworkArgs;
+pub(crate) use resources::ResourceArgs;
+pub(crate) use security::SecurityArgs;
+pub(crate) use storage::{StorageArgs, VolumeArg};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -39,27 +52,39 @@ pub(crate) struct RunArgs {
     /// The working directory
     #[arg(short, long, value_name = "DIR")]
     pub(crate) workdir: Option<String>,
-    /// The host name inside
-    #[arg(long, value_name = "NAME")]
-    pub(crate) hostname: Option<String>,
     /// The user, by name or number
     #[arg(short, long, value_name = "USER[:GROUP]")]
     pub(crate) user: Option<String>,
     /// Replace the image's entry point
     #[arg(long, value_name = "COMMAND")]
     pub(crate) entrypoint: Option<String>,
-    /// Share a host file or directory
-    #[arg(short, long, value_name = "HOST:GUEST[:ro]", value_parser = parse_volume)]
-    pub(crate) volume: Vec<Volume>,
-    /// Publish a port
-    #[arg(short, long, value_name = "[IP:]HOST_PORT:PORT[/udp]")]
-    pub(crate) publish: Vec<PortMapping>,
-    /// The network
-    #[arg(long, value_name = "bridge|none", default_value = "bridge", value_parser = parse_network)]
-    pub(crate) network: NetworkMode,
-    /// Refuse writes to the root file system
-    #[arg(long)]
-    pub(crate) read_only: bool,
+    /// Read environment variables from a file, NAME=VALUE or NAME in each line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Vec<PathBuf>,
+    /// A key-value pair for people and programs that look for instances
+    #[arg(short, long, value_name = "KEY[=VALUE]", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+    /// Read labels from a file, KEY=VALUE in each line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) label_file: Vec<PathBuf>,
+    /// A key-value pair for the runtime
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) annotation: Vec<(String, String)>,
+    /// Write the instance's id to a file that must not exist yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cidfile: Option<PathBuf>,
+    /// The signal of `coracle stop`, instead of the image's
+    #[arg(long, value_name = "SIGNAL", value_parser = engine::parse_signal)]
+    pub(crate) stop_signal: Option<i32>,
+    /// Seconds that `coracle stop` waits before SIGKILL
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) stop_timeout: Option<u64>,
+    /// When to get the image: there are no registries, so it must be here
+    #[arg(long, value_name = "missing|never", default_value = "missing", value_parser = parse_pull)]
+    pub(crate) pull: String,
+    /// The processor that the image must be for
+    #[arg(long, value_name = "OS/ARCH")]
+    pub(crate) platform: Option<String>,
     /// Print a trace to standard error: `syscalls` (unikernel)
     #[arg(long, value_name = "WHAT")]
     pub(crate) trace: Option<Trace>,
@@ -67,6 +92,16 @@ pub(crate) struct RunArgs {
     pub(crate) lifecycle: LifecycleArgs,
     #[command(flatten)]
     pub(crate) limits: Limits,
+    #[command(flatten)]
+    pub(crate) storage: StorageArgs,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+    #[command(flatten)]
+    pub(crate) security: SecurityArgs,
+    #[command(flatten)]
+    pub(crate) namespaces: NamespaceArgs,
+    #[command(flatten)]
+    pub(crate) resources: ResourceArgs,
     /// The image
     pub(crate) image: String,
     /// The command and its arguments, instead of the image's
@@ -84,17 +119,24 @@ fn parse_level(text: &str) -> Result<Isolation, plan::ParseIsolationError> {
     text.parse()
 }
 
-fn parse_network(text: &str) -> Result<NetworkMode, String> {
+fn parse_pull(text: &str) -> Result<String, String> {
     match text {
-        "bridge" => Ok(NetworkMode::Bridge),
-        "none" => Ok(NetworkMode::None),
-        _ => Err("choose bridge or none".to_owned()),
+        "missing" | "never" => Ok(text.to_owned()),
+        "always" => Err("images come from archives here, not from registries: load it with `coracle image load`".to_owned()),
+        _ => Err("choose missing or never".to_owned()),
     }
 }
 
-/// Host paths may be relative to the working directory, as Docker's since 23.0.
-fn parse_volume(text: &str) -> Result<Volume, String> {
-    let (host, rest) = text.split_once(':').unwrap_or((text, ""));
-    let host = std::path::absolute(host).map_err(|e| e.to_string())?;
-    format!("{}:{rest}", host.display()).parse::<Volume>().map_err(|e| e.to_string())
+/// `KEY=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+/// A label without a value is empty.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    if key.is_empty() { Err("write KEY[=VALUE]".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
 }

@@ -1,9 +1,12 @@
+mod files;
+mod options;
+
 use std::process::ExitCode;
 
 use engine::{Engine, Error, RunOutcome, RunRequest};
 use plan::Resources;
 
-use crate::args::{Limits, RunArgs, Trace};
+use crate::args::{Limits, RunArgs, Trace, VolumeArg};
 use crate::output;
 
 /// `coracle run`.
@@ -12,7 +15,7 @@ pub(super) fn run(engine: &Engine, args: RunArgs) -> Result<ExitCode, Error> {
         return Err(Error::Invalid("-it needs a terminal as standard input; leave out -t to use a pipe".to_owned()));
     }
     let detach = args.detach;
-    match engine.run(&request(args), detach)? {
+    match engine.run(&request(args)?, detach)? {
         RunOutcome::Detached(id) => {
             output::line(id.as_str());
             Ok(ExitCode::SUCCESS)
@@ -21,27 +24,40 @@ pub(super) fn run(engine: &Engine, args: RunArgs) -> Result<ExitCode, Error> {
     }
 }
 
-fn request(args: RunArgs) -> RunRequest {
-    RunRequest {
+fn request(mut args: RunArgs) -> Result<RunRequest, Error> {
+    let options = options::options(&mut args)?;
+    let mut env = files::lines(&args.env_file)?;
+    env.append(&mut args.env);
+    let hosts = args.storage.volume.iter().filter_map(|volume| match volume {
+        VolumeArg::Host(volume) => Some(volume.clone()),
+        VolumeArg::Named(_) => None,
+    });
+    Ok(RunRequest {
+        volumes: hosts.collect(),
+        options,
         command: args.command,
         entrypoint: args.entrypoint,
         name: args.name,
-        env: args.env,
+        env,
         workdir: args.workdir,
         user: args.user,
-        hostname: args.hostname,
-        volumes: args.volume,
-        publish: args.publish,
-        network: args.network,
+        group_add: args.security.group_add,
+        hostname: args.network.hostname,
+        volumes_from: args.storage.volumes_from,
+        publish: args.network.publish,
+        publish_all: args.network.publish_all,
+        network: args.network.network,
         resources: resources(&args.limits),
-        read_only: args.read_only,
+        read_only: args.storage.read_only,
         interactive: args.interactive,
         terminal: args.tty,
         auto_remove: args.rm,
         lifecycle: args.lifecycle.request(),
+        stop_signal: args.stop_signal,
+        platform: args.platform,
         trace_syscalls: args.trace == Some(Trace::Syscalls),
         ..RunRequest::new(args.isolation, &args.image)
-    }
+    })
 }
 
 /// The limits in the plan's terms.
