@@ -82,7 +82,7 @@ fn null_call(engine: &Engine, level: Level, options: &Options) -> Result<f64, Er
     };
     let request = RunRequest {
         isolation,
-        network: plan::NetworkMode::None,
+        network: Some(plan::NetworkMode::None),
         resources: options.request.resources.clone(),
         ..RunRequest::new(isolation, PROBE_IMAGE)
     };

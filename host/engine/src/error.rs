@@ -86,6 +86,20 @@ pub enum Error {
     /// A host path of a volume does not exist.
     #[error("the volume's host path {} does not exist; create it first", .0.display())]
     NoVolume(PathBuf),
+    /// No volume has this name.
+    #[error("no volume '{0}'; `coracle volume ls` lists them all")]
+    NoNamedVolume(String),
+    /// A volume is needed.
+    #[error("volume '{volume}' is used by instance '{instance}'; remove that first: coracle rm {instance}")]
+    VolumeInUse {
+        /// The volume.
+        volume: String,
+        /// The instance.
+        instance: String,
+    },
+    /// A system-call filter of the user's.
+    #[error(transparent)]
+    Profile(#[from] crate::ProfileError),
     /// A guest program is missing from the installation.
     #[error("{} is missing; build and install all of Coracle (`make build`)", .0.display())]
     MissingProgram(PathBuf),
@@ -112,6 +126,9 @@ pub enum Error {
     /// A user that the image does not know.
     #[error(transparent)]
     User(#[from] image::UserError),
+    /// An image could not be unpacked.
+    #[error(transparent)]
+    Extract(#[from] image::ExtractError),
     /// An image could not be packed.
     #[error(transparent)]
     Pack(#[from] image::PackError),

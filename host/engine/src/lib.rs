@@ -3,6 +3,7 @@
 //! There is no daemon. The state directory is the truth ([`Paths`]), each instance has one supervisor (a fork of the command
 //! that started it), and every command may be run while any other runs or dies.
 
+mod capability;
 mod command_line;
 mod error;
 mod exec;
@@ -16,14 +17,19 @@ mod memory;
 mod paths;
 mod request;
 mod rewrite;
+mod seccomp_profile;
 mod settings;
 mod signal;
+#[allow(dead_code, reason = "its users follow with the next step")]
+mod spec;
 mod supervisor;
 mod sys;
 mod system;
+mod volumes;
 
 use std::os::fd::AsFd;
 
+pub use capability::{ParseCapabilityError, parse_capability};
 pub use command_line::command_line;
 pub use error::{Error, chain};
 pub use exec::ExecRequest;
@@ -34,9 +40,11 @@ pub use logs::Logs;
 pub use paths::Paths;
 use plan::ExitStatus;
 pub use request::RunRequest;
+pub use seccomp_profile::ProfileError;
 pub use signal::{ParseSignalError, parse_signal};
 pub use supervisor::{LogLine, Streams, Terminal};
 pub use system::{Capability, Finding, SystemInfo};
+pub use volumes::{NamedVolume, is_volume_name};
 
 pub(crate) use instance::Instances;
 
@@ -66,6 +74,11 @@ impl Engine {
     /// Where things are.
     pub fn paths(&self) -> &Paths {
         &self.paths
+    }
+
+    /// Whether whoever runs the engine is root in a user namespace only.
+    pub fn is_rootless(&self) -> bool {
+        self.paths.is_rootless()
     }
 
     /// The image store.

@@ -6,17 +6,33 @@ pub struct Paths {
     root: PathBuf,
     run: PathBuf,
     libexec: PathBuf,
+    rootless: bool,
 }
 
 impl Paths {
     /// The system's directories: `/var/lib/coracle` for what outlives a reboot, `/run/coracle` for what does not.
     pub fn system() -> Self {
-        Self { root: "/var/lib/coracle".into(), run: "/run/coracle".into(), libexec: default_libexec() }
+        Self {
+            root: "/var/lib/coracle".into(),
+            run: "/run/coracle".into(),
+            libexec: default_libexec(),
+            rootless: false,
+        }
     }
 
     /// Everything below one directory (`--root`): separate engines for tests and users do not see each other.
     pub fn below(root: &Path) -> Self {
-        Self { root: root.to_owned(), run: root.join("run"), libexec: default_libexec() }
+        Self { root: root.to_owned(), run: root.join("run"), libexec: default_libexec(), rootless: false }
+    }
+
+    /// The same for a user without root, who has entered a user namespace of its own.
+    pub fn rootless(self) -> Self {
+        Self { rootless: true, ..self }
+    }
+
+    /// Whether whoever runs the engine is root in a user namespace only.
+    pub fn is_rootless(&self) -> bool {
+        self.rootless
     }
 
     /// The image store.
@@ -32,6 +48,11 @@ impl Paths {
     /// One file per instance name, holding the id.
     pub fn names(&self) -> PathBuf {
         self.root.join("names")
+    }
+
+    /// One directory per named volume.
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
     }
 
     /// One table of system call instructions per image that ran as a unikernel.

@@ -1,7 +1,10 @@
+mod checks;
+mod options;
+mod ports;
+mod volumes;
+
 use image::{Image, Reference};
-use plan::{
-    InstanceId, Isolation, LaunchPlan, NetworkMode, NetworkPlan, PortMapping, Process, Resources, RootFs, Volume,
-};
+use plan::{InstanceId, Isolation, LaunchPlan, NetworkMode, Options, PortMapping, Process, Resources, RootFs, Volume};
 
 use crate::{Engine, Error};
 
@@ -30,8 +33,20 @@ pub struct RunRequest {
     pub volumes: Vec<Volume>,
     /// Published ports.
     pub publish: Vec<PortMapping>,
-    /// The network.
-    pub network: NetworkMode,
+    /// Publish every port that the image names or `options.exposed`.
+    pub publish_all: bool,
+    /// The network; what whoever runs the engine may have if not given.
+    pub network: Option<NetworkMode>,
+    /// Instances whose volumes are shared: `NAME[:ro]`.
+    pub volumes_from: Vec<String>,
+    /// Further groups of the user, names or numbers.
+    pub group_add: Vec<String>,
+    /// The signal that asks the program to end; the image's if not given.
+    pub stop_signal: Option<i32>,
+    /// `OS/ARCH` that the image must be for.
+    pub platform: Option<String>,
+    /// The rest.
+    pub options: Options,
     /// The limits.
     pub resources: Resources,
     /// Refuse writes to the root file system.
@@ -63,7 +78,13 @@ impl RunRequest {
             hostname: None,
             volumes: Vec::new(),
             publish: Vec::new(),
-            network: NetworkMode::Bridge,
+            publish_all: false,
+            network: None,
+            volumes_from: Vec::new(),
+            group_add: Vec::new(),
+            stop_signal: None,
+            platform: None,
+            options: Options::default(),
             resources: Resources::default(),
             read_only: false,
             interactive: false,
@@ -79,9 +100,11 @@ impl RunRequest {
         self.check()?;
         let reference: Reference = self.image.parse()?;
         let image = engine.images()?.resolve(&reference)?;
+        self.check_platform(&image)?;
         let (id, name) = self.identity()?;
-        Ok(LaunchPlan {
-            hostname: self.hostname.clone().unwrap_or_else(|| id.short().to_owned()),
+        let network = self.network_plan(engine, &image)?;
+        let mut plan = LaunchPlan {
+            hostname: self.hostname(engine, &network.mode, &id)?,
             state_dir: engine.instances.dir_of(&id),
             name,
             isolation: self.isolation,
@@ -89,38 +112,18 @@ impl RunRequest {
             image_digest: image.digest.to_string(),
             process: self.process(&image)?,
             rootfs: RootFs { erofs: image.erofs.clone(), read_only: self.read_only },
-            volumes: self.existing_volumes()?,
+            volumes: self.volumes(engine, &image)?,
             resources: self.resources.clone(),
-            network: NetworkPlan { mode: self.network, published: self.publish.clone() },
+            network,
             auto_remove: self.auto_remove,
-            stop_signal: stop_signal(&image)?,
+            stop_signal: self.stop_signal(&image)?,
             trace_syscalls: self.trace_syscalls,
             lifecycle: self.lifecycle(&image)?,
+            options: self.options(engine, &image)?,
             id,
-        })
-    }
-
-    /// Refuses what the level cannot do, and what makes no sense at any.
-    fn check(&self) -> Result<(), Error> {
-        if self.network == NetworkMode::None && !self.publish.is_empty() {
-            return Err(Error::Invalid(
-                "ports cannot be published (-p) without a network; leave out --network none".into(),
-            ));
-        }
-        if self.trace_syscalls && self.isolation != Isolation::Unikernel {
-            let hint = "; use --as unikernel, or strace(1) on the host for a container";
-            return Err(Error::Unsupported { what: "--trace syscalls", level: self.isolation, hint });
-        }
-        if let Some(bad) = self.env.iter().find(|e| e.starts_with('=') || e.contains('\0')) {
-            return Err(Error::Invalid(format!("invalid environment variable '{bad}'; write NAME=VALUE")));
-        }
-        crate::limits::check(&self.resources, self.isolation)?;
-        match &self.hostname {
-            Some(name) if !is_hostname(name) => Err(Error::Invalid(format!(
-                "invalid host name '{name}'; use letters, digits, '-' and '.', at most 64 bytes"
-            ))),
-            _ => Ok(()),
-        }
+        };
+        plan.process.user.additional_gids.extend(self.groups(&image)?);
+        Ok(plan)
     }
 
     fn identity(&self) -> Result<(InstanceId, String), Error> {
@@ -190,26 +193,15 @@ impl RunRequest {
         env
     }
 
-    fn existing_volumes(&self) -> Result<Vec<Volume>, Error> {
-        for volume in &self.volumes {
-            if !volume.host.exists() {
-                return Err(Error::NoVolume(volume.host.clone()));
-            }
+    /// What the user or the image says; an image that names no signal of Linux would otherwise surprise at its first `stop`.
+    fn stop_signal(&self, image: &Image) -> Result<i32, Error> {
+        if let Some(signal) = self.stop_signal {
+            return Ok(signal);
         }
-        Ok(self.volumes.clone())
+        let Some(text) = image.config.stop_signal.as_deref().filter(|text| !text.is_empty()) else {
+            return Ok(libc::SIGTERM);
+        };
+        let bad = |error| Error::Invalid(format!("the image's configuration has a bad StopSignal: {error}"));
+        crate::parse_signal(text).map_err(bad)
     }
-}
-
-/// What the image says; an image that names no signal of Linux would otherwise surprise at its first `stop`.
-fn stop_signal(image: &Image) -> Result<i32, Error> {
-    let Some(text) = image.config.stop_signal.as_deref().filter(|text| !text.is_empty()) else {
-        return Ok(libc::SIGTERM);
-    };
-    let bad = |error| Error::Invalid(format!("the image's configuration has a bad StopSignal: {error}"));
-    crate::parse_signal(text).map_err(bad)
-}
-
-fn is_hostname(name: &str) -> bool {
-    let fine = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.');
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(fine) && !name.starts_with(['-', '.'])
 }

@@ -101,6 +101,24 @@ pub enum Error {
         /// The number of its addresses for instances.
         size: u32,
     },
+    /// An address that instances of this bridge cannot have.
+    #[error(
+        "{address} is not an address for instances of the bridge's subnet {subnet}; choose another with --ip, or none"
+    )]
+    AddressOutside {
+        /// What was asked for.
+        address: std::net::Ipv4Addr,
+        /// The bridge's subnet.
+        subnet: Subnet,
+    },
+    /// Another instance has the address.
+    #[error("the address {address} belongs to the instance '{holder}'; choose another with --ip, or none")]
+    AddressInUse {
+        /// What was asked for.
+        address: std::net::Ipv4Addr,
+        /// Its holder.
+        holder: String,
+    },
     /// The instance has no lease (any more).
     #[error("the instance {0} has no network lease")]
     NoLease(InstanceId),

@@ -29,6 +29,6 @@ pub use dns::{Query, QueryError, Resolver, parse_query};
 pub use error::Error;
 pub use lease::{Lease, etc_hosts, resolv_conf};
 pub use netlink::NetlinkError;
-pub use network::Network;
+pub use network::{Network, Wishes};
 pub use subnet::{Subnet, SubnetParseError};
 pub use tap::TapOptions;

@@ -1,8 +1,9 @@
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use plan::{InstanceId, PortMapping, Protocol};
+use plan::{InstanceId, MacAddress, PortMapping, Protocol};
 use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -23,6 +24,15 @@ pub struct Network {
     sockets: LateClosedSockets,
 }
 
+/// What an instance would like to have; `None` leaves the choice to the network.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes {
+    /// The address.
+    pub address: Option<Ipv4Addr>,
+    /// The Ethernet address.
+    pub mac: Option<MacAddress>,
+}
+
 impl Network {
     /// Opens the network of a run directory and creates its files; the host's configuration is not touched.
     pub fn open(run_dir: &Path, config: Config) -> Result<Self, Error> {
@@ -36,19 +46,30 @@ impl Network {
     ///
     /// An instance that has a lease already gets the same one.
     pub fn lease(&self, id: &InstanceId, name: &str) -> Result<Lease, Error> {
+        self.lease_with(id, name, &Wishes::default())
+    }
+
+    /// [`lease`](Self::lease) with an address of the caller's choice.
+    ///
+    /// # Errors
+    /// [`Error::AddressOutside`] or [`Error::AddressInUse`] for an address that cannot be had.
+    pub fn lease_with(&self, id: &InstanceId, name: &str, wishes: &Wishes) -> Result<Lease, Error> {
         let locked = self.store.lock()?;
         let Bridge { subnet, mtu } = bridge::ensure(&self.config, &self.store, &Socket::route()?, &self.table()?)?;
         if let Some(lease) = self.store.read(id)? {
             return Ok(lease);
         }
-        let address = locked.claim_address(id, subnet)?;
+        let address = match wishes.address {
+            Some(address) => locked.claim_this_address(id, subnet, address)?,
+            None => locked.claim_address(id, subnet)?,
+        };
         let lease = Lease {
             id: id.clone(),
             name: name.to_owned(),
             address,
             prefix: subnet.prefix(),
             gateway: subnet.gateway(),
-            mac: lease::mac_of(address),
+            mac: wishes.mac.unwrap_or_else(|| lease::mac_of(address)),
             interface: id.interface_name(),
             dns: vec![subnet.gateway().into()],
             mtu,

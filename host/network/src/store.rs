@@ -151,6 +151,24 @@ impl Locked<'_> {
         Err(Error::PoolEmpty { subnet, size })
     }
 
+    /// Claims a certain address.
+    pub(crate) fn claim_this_address(
+        &self,
+        id: &InstanceId,
+        subnet: Subnet,
+        address: Ipv4Addr,
+    ) -> Result<Ipv4Addr, Error> {
+        if !subnet.is_in_pool(address) {
+            return Err(Error::AddressOutside { address, subnet });
+        }
+        let link = format!("addresses/{address}");
+        if self.claim(&link, id)? {
+            return Ok(address);
+        }
+        let holder = self.holder(&link).unwrap_or_else(|| "?".to_owned());
+        Err(Error::AddressInUse { address, holder })
+    }
+
     /// Claims a host port; `Err` names the instance that holds it or an overlapping one.
     pub(crate) fn claim_port(&self, id: &InstanceId, mapping: &PortMapping) -> Result<Result<(), String>, Error> {
         let prefix = format!("{}-{}-", mapping.protocol, mapping.host_port);

@@ -70,6 +70,11 @@ impl Subnet {
         Ipv4Addr::from_bits(self.network + 2 + index % self.pool_size().max(1))
     }
 
+    /// Tells whether it is an address for instances.
+    pub(crate) fn is_in_pool(self, address: Ipv4Addr) -> bool {
+        self.contains(address) && ![self.network(), self.gateway(), self.broadcast()].contains(&address)
+    }
+
     fn last(self) -> u32 {
         self.network | u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0)
     }
@@ -128,6 +133,9 @@ mod tests {
         assert_eq!(s.pool_address(65533).to_string(), "10.88.0.2", "wraps");
         assert_eq!(subnet("192.168.7.0/30").pool_size(), 1);
         assert_eq!((subnet("1.2.3.4/32").pool_size(), subnet("1.2.3.4/31").pool_size()), (0, 0));
+        let in_pool = |text: &str| s.is_in_pool(text.parse().unwrap());
+        assert!(in_pool("10.88.0.2") && in_pool("10.88.255.254"));
+        assert!(["10.88.0.0", "10.88.0.1", "10.88.255.255", "10.89.0.2"].iter().all(|text| !in_pool(text)));
         assert!(subnet("0.0.0.0/0").contains(Ipv4Addr::BROADCAST));
     }
 

@@ -19,7 +19,9 @@ pub use failure::FailureClass;
 pub use id::{InstanceId, InvalidId};
 pub use launch::{Isolation, LaunchPlan, ParseIsolationError, Process, RootFs, User};
 pub use lifecycle::{HealthCheck, Lifecycle, LogConfig, LogDriver, ParseLogDriverError, ParseRestartError, Restart};
-pub use network::{MacAddress, MacParseError, NetworkMode, NetworkModeParseError, NetworkPlan, PortMapping, PortParseError, Protocol};
+pub use network::{
+    MacAddress, MacParseError, NetworkMode, NetworkModeParseError, NetworkPlan, PortMapping, PortParseError, Protocol,
+};
 pub use options::Options;
 pub use resources::{Resources, SizeParseError, parse_cpus, parse_size};
 pub use status::ExitStatus;

@@ -185,7 +185,8 @@ mod tests {
         }
         assert!("container:".parse::<NetworkMode>().is_err() && "macvlan".parse::<NetworkMode>().is_err());
         assert_eq!("02:42:0a:00:00:05".parse(), Ok(MacAddress([2, 0x42, 10, 0, 0, 5])));
-        for bad in ["", "02:42", "01:00:00:00:00:00", "00:00:00:00:00:00", "+2:42:0a:00:00:05", "02:42:0a:00:00:05:06"] {
+        for bad in ["", "02:42", "01:00:00:00:00:00", "00:00:00:00:00:00", "+2:42:0a:00:00:05", "02:42:0a:00:00:05:06"]
+        {
             assert!(bad.parse::<MacAddress>().is_err(), "{bad}");
         }
     }

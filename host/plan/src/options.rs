@@ -28,7 +28,7 @@ use crate::MacAddress;
 
 /// The options of an instance that only the container level carries out in full.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Options {
     /// Capabilities, system-call filter, labels, hidden paths.
     pub security: Security,

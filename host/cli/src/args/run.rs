@@ -122,7 +122,9 @@ fn parse_level(text: &str) -> Result<Isolation, plan::ParseIsolationError> {
 fn parse_pull(text: &str) -> Result<String, String> {
     match text {
         "missing" | "never" => Ok(text.to_owned()),
-        "always" => Err("images come from archives here, not from registries: load it with `coracle image load`".to_owned()),
+        "always" => {
+            Err("images come from archives here, not from registries: load it with `coracle image load`".to_owned())
+        }
         _ => Err("choose missing or never".to_owned()),
     }
 }

@@ -32,7 +32,9 @@ pub struct DeviceRule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceParseError {
     /// Not a device.
-    #[error("invalid device '{0}'; write HOST[:GUEST][:rwm] with absolute paths, for example /dev/fuse or /dev/sda:/dev/xvda:r")]
+    #[error(
+        "invalid device '{0}'; write HOST[:GUEST][:rwm] with absolute paths, for example /dev/fuse or /dev/sda:/dev/xvda:r"
+    )]
     Device(String),
     /// Not a rule.
     #[error("invalid device rule '{0}'; write TYPE MAJOR:MINOR PERMISSIONS, for example 'c 1:3 rwm' or 'b 8:* r'")]

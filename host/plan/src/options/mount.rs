@@ -28,6 +28,17 @@ pub enum MountKind {
     Volume(String),
 }
 
+impl MountKind {
+    /// Whether it is something of the host that every level can share: a volume, or a plain bind mount.
+    pub fn is_volume(&self) -> bool {
+        match self {
+            Self::Volume(_) => true,
+            Self::Bind(bind) => bind.propagation == Propagation::Rprivate && !bind.non_recursive,
+            Self::Tmpfs(_) => false,
+        }
+    }
+}
+
 /// A bind mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BindOptions {
@@ -92,7 +103,9 @@ pub struct TmpfsOptions {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MountParseError {
     /// A key that no mount has, or that this kind of mount has not.
-    #[error("--mount does not know '{0}'; write type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly] (see docs/running.md)")]
+    #[error(
+        "--mount does not know '{0}'; write type=bind|volume|tmpfs,source=PATH,target=PATH[,readonly] (see docs/running.md)"
+    )]
     Key(String),
     /// A key without a usable value.
     #[error("--mount: '{key}' cannot be '{value}'")]
@@ -114,15 +127,16 @@ pub enum MountParseError {
     #[error("the mount's path '{0}' must be absolute, without '..', and not the root")]
     Path(String),
     /// An option that tmpfs has not.
-    #[error("--tmpfs does not know '{0}'; it takes size=, mode=, uid=, gid=, nr_inodes=, nr_blocks=, ro, rw, [no]exec, [no]suid, [no]dev, [no]atime")]
+    #[error(
+        "--tmpfs does not know '{0}'; it takes size=, mode=, uid=, gid=, nr_inodes=, nr_blocks=, ro, rw, [no]exec, [no]suid, [no]dev, [no]atime"
+    )]
     Tmpfs(String),
 }
 
 /// Reads `PATH[:OPTIONS]` of `--tmpfs`.
 pub fn parse_tmpfs(text: &str) -> Result<Mount, MountParseError> {
     let (target, options) = text.split_once(':').unwrap_or((text, ""));
-    let mut mount =
-        Mount { target: path(target)?, kind: MountKind::Tmpfs(TmpfsOptions::default()), read_only: false };
+    let mut mount = Mount { target: path(target)?, kind: MountKind::Tmpfs(TmpfsOptions::default()), read_only: false };
     let mut tmpfs = TmpfsOptions::default();
     for word in options.split(',').filter(|word| !word.is_empty()) {
         match word.split_once('=') {
@@ -233,7 +247,13 @@ impl Fields {
                 MountKind::Volume(self.source.ok_or_else(|| missing("source (the volume's name)"))?)
             }
             kind @ ("bind" | "tmpfs" | "volume") => {
-                let option = if bind { "bind-…" } else if tmpfs { "tmpfs-…" } else { "source" };
+                let option = if bind {
+                    "bind-…"
+                } else if tmpfs {
+                    "tmpfs-…"
+                } else {
+                    "source"
+                };
                 return Err(MountParseError::Key(format!("{option} with type={kind}")));
             }
             other => return Err(MountParseError::Value { key: "type".to_owned(), value: other.to_owned() }),
@@ -301,7 +321,10 @@ mod tests {
     fn file_systems_in_memory() {
         let mount = parse_tmpfs("/run:rw,noexec,size=64k,mode=0755,uid=5").unwrap();
         let MountKind::Tmpfs(tmpfs) = mount.kind else { panic!("not in memory") };
-        assert_eq!((tmpfs.size, tmpfs.mode, tmpfs.options), (Some(65536), Some(0o755), vec!["noexec".into(), "uid=5".into()]));
+        assert_eq!(
+            (tmpfs.size, tmpfs.mode, tmpfs.options),
+            (Some(65536), Some(0o755), vec!["noexec".into(), "uid=5".into()])
+        );
         for bad in ["", "run", "/run:size", "/run:size=0", "/run:mode=8", "/run:uid=x", "/run:loop", "/:ro"] {
             assert!(parse_tmpfs(bad).is_err(), "{bad}");
         }

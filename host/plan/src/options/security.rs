@@ -98,7 +98,8 @@ impl FromStr for SecurityOption {
 }
 
 fn is_label(text: &str) -> bool {
-    matches!(text, "disable" | "nested") || ["user:", "role:", "type:", "level:", "filetype:"].iter().any(|p| text.starts_with(p))
+    matches!(text, "disable" | "nested")
+        || ["user:", "role:", "type:", "level:", "filetype:"].iter().any(|p| text.starts_with(p))
 }
 
 fn paths(list: &str) -> Result<Vec<String>, SecurityParseError> {
@@ -139,13 +140,15 @@ mod tests {
     #[test]
     fn options() {
         let mut security = Security::default();
-        for text in ["no-new-privileges:true", "seccomp=unconfined", "unmask=/proc/acpi:/sys/firmware", "label=disable"] {
+        for text in ["no-new-privileges:true", "seccomp=unconfined", "unmask=/proc/acpi:/sys/firmware", "label=disable"]
+        {
             security.set(text.parse().unwrap());
         }
         assert_eq!(security.no_new_privileges, Some(true));
         assert_eq!(security.seccomp, SeccompChoice::Unconfined);
         assert_eq!(security.unmask, ["/proc/acpi", "/sys/firmware"]);
-        for bad in ["", "seccomp", "seccomp=", "what=ever", "systempaths=x", "mask=relative", "mask=/a/../b", "label=x"] {
+        for bad in ["", "seccomp", "seccomp=", "what=ever", "systempaths=x", "mask=relative", "mask=/a/../b", "label=x"]
+        {
             assert!(bad.parse::<SecurityOption>().is_err(), "{bad}");
         }
     }
