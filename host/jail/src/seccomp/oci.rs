@@ -13,6 +13,7 @@
 mod action;
 mod arguments;
 mod multiplexed;
+mod notify;
 mod numbers;
 mod rules;
 
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use oci_spec::runtime::{Arch, LinuxSeccomp, LinuxSeccompAction, LinuxSeccompFilterFlag};
 
+pub use self::notify::Notifier;
 use self::numbers::Convention;
 use self::rules::Rules;
 use super::install::{FilterFlags, Program};
