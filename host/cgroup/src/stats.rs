@@ -1,7 +1,20 @@
+//! What the processes of a container use.
+
+mod model;
+mod parse;
+mod read;
+
+pub use model::{
+    Blkio, BlkioEntry, Cpu, CpuSet, CpuUsage, HugePages, Memory, MemoryEntry, Pids, Psi, PsiTimes, Rdma, Stats,
+    Throttling,
+};
+pub use read::{Files, Source};
+
 use crate::files::Directory;
+use crate::group::Place;
 use crate::{Controller, Group};
 
-/// What the processes of an instance use.
+/// The few numbers that a list of instances shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes of memory: charged to the group if it has a memory controller, else the sum of resident sets.
@@ -15,28 +28,38 @@ pub struct Usage {
 }
 
 impl Group {
-    /// Reads the current use. A group that is going away counts as zero.
+    /// Reads all statistics. A group that is going away counts as zero.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::read(self);
+        if self.source(Controller::Memory).is_none() {
+            stats.memory.usage.usage = self.resident();
+        }
+        if self.source(Controller::Pids).is_none() {
+            stats.pids.current = self.count();
+        }
+        stats
+    }
+
+    /// Reads the few numbers that a list of instances shows. A group that is going away counts as zero.
     pub fn usage(&self) -> Usage {
-        let memory_v1 = self.legacy(Controller::Memory);
-        let charged = match memory_v1 {
-            Some(group) => usage_memory_v1(group),
-            None => self.unified.as_ref().and_then(usage_memory_v2),
-        };
-        let oom_kills = match memory_v1 {
-            Some(group) => oom_kills(group, false),
-            None => self.unified.as_ref().and_then(|group| oom_kills(group, true)),
-        };
-        let cpu_v1 = || self.legacy(Controller::CpuAcct).and_then(usage_cpu_v1);
+        let memory = self.find(Controller::Memory);
+        let charged = memory.and_then(|place| match place {
+            Place::V1(group) => group.read_number("memory.usage_in_bytes"),
+            Place::V2(group) => group.read_number("memory.current"),
+        });
+        let counted_v1 = || self.legacy(Controller::CpuAcct).and_then(|group| group.read_number("cpuacct.usage"));
         Usage {
             memory: charged.unwrap_or_else(|| self.resident()),
-            cpu_ns: self.unified.as_ref().and_then(usage_cpu_v2).or_else(cpu_v1),
+            cpu_ns: self.unified.as_ref().and_then(cpu_time).or_else(counted_v1),
             pids: self.count(),
-            oom_kills,
+            oom_kills: memory.and_then(oom_kills),
         }
     }
 
     fn count(&self) -> u64 {
-        let controller = self.legacy(Controller::Pids).or(self.unified.as_ref()).and_then(usage_pids);
+        let controller = self.find(Controller::Pids).and_then(|place| match place {
+            Place::V1(group) | Place::V2(group) => group.read_number("pids.current"),
+        });
         controller.unwrap_or_else(|| {
             let threads = self.unified.as_ref().and_then(|group| group.read("cgroup.threads").ok());
             threads.map_or(self.processes(false).len(), |text| text.lines().count()) as u64
@@ -49,37 +72,50 @@ impl Group {
             let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
             text.split(' ').nth(1)?.parse::<u64>().ok()
         };
-        let total: u64 = self.processes(false).into_iter().filter_map(pages).sum();
+        let total: u64 = self.processes(true).into_iter().filter_map(pages).sum();
         total * rustix::param::page_size() as u64
     }
 }
 
-fn usage_memory_v1(group: &Directory) -> Option<u64> {
-    group.read_number("memory.usage_in_bytes")
-}
-
-fn usage_memory_v2(group: &Directory) -> Option<u64> {
-    group.read_number("memory.current")
+/// Nanoseconds of CPU time used, from `cpu.stat` of version 2, which needs no controller.
+fn cpu_time(group: &Directory) -> Option<u64> {
+    parse::key(&group.read("cpu.stat").ok()?, "usage_usec").map(|microseconds| microseconds.saturating_mul(1000))
 }
 
 /// How many processes the kernel killed because the limit was reached.
-fn oom_kills(group: &Directory, version_2: bool) -> Option<u64> {
-    let text = group.read(if version_2 { "memory.events" } else { "memory.oom_control" }).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+fn oom_kills(place: Place<'_>) -> Option<u64> {
+    let text = match place {
+        Place::V1(group) => group.read("memory.oom_control"),
+        Place::V2(group) => group.read("memory.events"),
+    };
+    parse::key(&text.ok()?, "oom_kill")
 }
 
-fn usage_pids(group: &Directory) -> Option<u64> {
-    group.read_number("pids.current")
-}
+impl Files for Group {
+    fn source(&self, controller: Controller) -> Option<Source> {
+        self.find(controller).map(|place| match place {
+            Place::V1(_) => Source::V1,
+            Place::V2(_) => Source::V2,
+        })
+    }
 
-/// Nanoseconds of CPU time used, from `cpu.stat` of version 2, which needs no controller.
-fn usage_cpu_v2(group: &Directory) -> Option<u64> {
-    let text = group.read("cpu.stat").ok()?;
-    let microseconds: u64 = text.lines().find_map(|line| line.strip_prefix("usage_usec ")?.trim().parse().ok())?;
-    Some(microseconds * 1000)
-}
+    fn text(&self, controller: Controller, source: Source, file: &str) -> Option<String> {
+        let directory = match source {
+            Source::V1 => self.legacy(controller),
+            Source::V2 => self.unified.as_ref(),
+        };
+        directory?.read(file).ok()
+    }
 
-/// Nanoseconds of CPU time used, from `cpuacct.usage` of version 1.
-fn usage_cpu_v1(group: &Directory) -> Option<u64> {
-    group.read_number("cpuacct.usage")
+    fn page_sizes(&self) -> Vec<String> {
+        let Some(Place::V1(group) | Place::V2(group)) = self.find(Controller::HugeTlb) else { return Vec::new() };
+        let names = std::fs::read_dir(group.path()).into_iter().flatten().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        let size = |name: String| {
+            let rest = name.strip_prefix("hugetlb.")?;
+            let end = rest.strip_suffix(".usage_in_bytes").or(rest.strip_suffix(".current"))?;
+            (!end.contains('.')).then(|| end.to_owned())
+        };
+        names.filter_map(size).collect()
+    }
 }
