@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use container::{EtcFiles, Target};
+use container::plan_api::{EtcFiles, Target};
 use plan::{ExitStatus, LaunchPlan, Stdio};
 use rustix::process::{Pid, PidfdFlags};
 
@@ -58,14 +58,14 @@ fn etc(plan: &LaunchPlan) -> EtcFiles {
 }
 
 fn run(plan: &LaunchPlan) -> Result<ExitStatus, Box<dyn Error>> {
-    let created = container::create(plan, stdio()?, &etc(plan))?;
+    let created = container::plan_api::create(plan, stdio()?, &etc(plan))?;
     let mut running = created.start()?;
     if plan.state_dir.join("want-pid").exists() {
         std::fs::write(plan.state_dir.join("pid.new"), running.pid().to_string())?;
         std::fs::rename(plan.state_dir.join("pid.new"), plan.state_dir.join("pid"))?;
     }
     let status = running.wait()?;
-    container::destroy(&plan.id)?;
+    container::plan_api::destroy(&plan.id)?;
     Ok(status)
 }
 
@@ -73,20 +73,20 @@ fn exec(plan: &LaunchPlan, pid: &str) -> Result<ExitStatus, Box<dyn Error>> {
     let pid: i32 = pid.parse()?;
     let pidfd = rustix::process::pidfd_open(Pid::from_raw(pid).ok_or("not a process")?, PidfdFlags::empty())?;
     let target = Target { id: &plan.id, pid, pidfd: pidfd.as_fd() };
-    Ok(container::exec(&target, &plan.process, stdio()?)?.wait()?)
+    Ok(container::plan_api::exec(&target, &plan.process, stdio()?)?.wait()?)
 }
 
 fn repeat(plan: &LaunchPlan, count: &str) -> Result<ExitStatus, Box<dyn Error>> {
     let mut times = Vec::new();
     for _ in 0..count.parse()? {
         let start = Instant::now();
-        let created = container::create(plan, stdio()?, &etc(plan))?;
+        let created = container::plan_api::create(plan, stdio()?, &etc(plan))?;
         let after_create = start.elapsed();
         let mut running = created.start()?;
         let after_start = start.elapsed();
         running.wait()?;
         let after_wait = start.elapsed();
-        container::destroy(&plan.id)?;
+        container::plan_api::destroy(&plan.id)?;
         times.push((start.elapsed(), after_create, after_start, after_wait));
     }
     times.sort();

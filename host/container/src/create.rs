@@ -1,92 +1,113 @@
-use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use cgroup::{Cgroup, Devices};
-use jail::{Cloned, ExecArgs, Namespaces};
-use plan::{InstanceId, LaunchPlan, Stdio};
+use jail::{Cloned, Namespaces};
+use oci_spec::runtime::{ContainerState, Hook, LinuxNamespaceType as Type, State};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::error::Error;
+use crate::first::{self, Context};
+use crate::message::{self, Order, Progress};
+use crate::process::{Prepared, Settings};
+use crate::request::{Io, Request};
 use crate::running::Running;
-use crate::{image, init, message};
+use crate::spec::{InvalidSpec, Setup};
+use crate::{hooks, mounts, start};
 
-/// Host files that the engine writes for a container, bound over the image's.
-#[derive(Debug, Clone, Default)]
-pub struct EtcFiles {
-    /// For `/etc/hosts`.
-    pub hosts: Option<PathBuf>,
-    /// For `/etc/hostname`.
-    pub hostname: Option<PathBuf>,
-    /// For `/etc/resolv.conf`.
-    pub resolv_conf: Option<PathBuf>,
-}
+mod identities;
+mod joined;
 
-/// A container whose program has not started. Dropping it ends it and leaves nothing.
+/// A container whose program has not started. Dropping it ends its first process; its control groups are the caller's.
 #[derive(Debug)]
 pub struct Created {
     pid: i32,
-    /// `None` once it has become a [`Running`].
+    /// `None` once it is somebody else's to end.
     pidfd: Option<OwnedFd>,
     socket: OwnedFd,
-    id: InstanceId,
+    /// What to run when the first process has come to it.
+    hooks: Option<RuntimeHooks>,
+    built: bool,
 }
 
-/// Makes a container: its control groups, its namespaces and its first process, which sets itself up while this function
-/// returns.
+#[derive(Debug)]
+struct RuntimeHooks {
+    prestart: Vec<Hook>,
+    create_runtime: Vec<Hook>,
+    state: State,
+}
+
+/// Makes a container: its namespaces and its first process, which sets itself up while this function returns.
 ///
-/// The caller must be single-threaded and hold `CAP_SYS_ADMIN`. `plan.state_dir` must exist; the writable layer is kept in
-/// its directories `upper` and `work`.
+/// The caller must be single-threaded. The whole specification is checked before anything is made.
 ///
 /// # Errors
-/// What can be told before the child has done its part; the rest comes from [`Created::start`]. Nothing is left after one.
-pub fn create(plan: &LaunchPlan, io: Stdio, etc: &EtcFiles) -> Result<Created, Error> {
-    let exec = exec_args(&plan.process)?;
-    let filter = jail::seccomp::container_default()?;
-    let image = image::mount(&plan.rootfs.erofs)?;
-    let cgroup = Cgroup::create(&plan.id, &plan.resources, Devices::ContainerDefault)?;
-    let made = clone(plan, etc, &io, &cgroup, init::Prepared { exec, filter, image });
-    if made.is_err() {
-        // The first error is the one to tell; what cannot be removed now is found by `orphans`.
-        let _ = cgroup::destroy(&plan.id);
+/// What can be told before the child has done its part; the rest comes from [`Created::wait_ready`] and
+/// [`Created::start`]. No process is left after one; the groups are the caller's to remove.
+pub fn create(request: &Request<'_>) -> Result<Created, Error> {
+    let setup = Setup::new(request.spec)?;
+    let options = request.options;
+    let settings = Settings { no_new_keyring: options.no_new_keyring, preserve_fds: options.preserve_fds };
+    let process = request.spec.process().as_ref().ok_or_else(|| InvalidSpec::missing("process"))?;
+    let process = Prepared::new(process, request.spec.linux().as_ref(), settings)?;
+    if matches!(request.io, Io::ConsoleSocket(_)) && !process.terminal() {
+        let problem = crate::spec::Problem::Needs("true, because there is a console socket");
+        return Err(InvalidSpec::new("process.terminal", problem).into());
     }
-    made
+    let root = first::root::Source::open(request, &setup)?;
+    let sources = mounts::bind_sources(&setup, request.bundle)?;
+    let joined = joined::open(&setup.namespaces)?;
+    let listener = options.state_dir.map(start::listen).transpose()?;
+    let (socket, child_socket) = message::pair()?;
+    let context = Context {
+        id: request.id,
+        spec: request.spec,
+        setup: &setup,
+        bundle: request.bundle,
+        process,
+        root,
+        sources,
+        joined,
+        io: &request.io,
+        cgroup: request.cgroup,
+        no_pivot: options.no_pivot,
+        listener,
+        socket: child_socket,
+    };
+    let created = clone(context, socket)?;
+    if request.cgroup.birth_directory().is_none() || request.cgroup.needs_move() {
+        request.cgroup.move_born(created.pid)?;
+    }
+    if setup.namespaces.is_new(Type::User) {
+        identities::map(created.pid, &setup.namespaces).map_err(Error::IdMappings)?;
+        message::send_go(&created.socket)?;
+    }
+    Ok(created)
 }
 
-fn clone(
-    plan: &LaunchPlan,
-    etc: &EtcFiles,
-    io: &Stdio,
-    cgroup: &Cgroup,
-    prepared: init::Prepared,
-) -> Result<Created, Error> {
-    let (socket, child_socket) = message::pair()?;
-    match jail::clone_process(Namespaces::ISOLATED, cgroup.birth_directory())? {
+fn clone(context: Context<'_>, socket: OwnedFd) -> Result<Created, Error> {
+    let namespaces = Namespaces::from_flags(context.setup.namespaces.clone_flags());
+    let pid_namespace = context.joined.iter().find(|(kind, _)| *kind == Type::Pid).map(|(_, fd)| fd.as_fd());
+    let birth = context.cgroup.birth_directory();
+    match joined::born_in(pid_namespace, || jail::clone_process(namespaces, birth))? {
         Cloned::Child => {
             drop(socket);
-            init::run(&init::Context { plan, etc, io, cgroup, prepared, socket: &child_socket })
+            first::run(context)
         }
         Cloned::Parent { pid, pidfd } => {
-            let created = Created { pid, pidfd: Some(pidfd), socket, id: plan.id.clone() };
-            if cgroup.birth_directory().is_none() || cgroup.needs_move() {
-                cgroup.move_born(pid)?;
-            }
-            Ok(created)
+            Ok(Created { pid, pidfd: Some(pidfd), socket, hooks: runtime_hooks(&context, pid), built: false })
         }
     }
 }
 
-/// The program's vectors as the kernel takes them.
-pub(crate) fn exec_args(process: &plan::Process) -> Result<ExecArgs, Error> {
-    if process.args.is_empty() {
-        return Err(Error::NoProgram);
-    }
-    let convert = |strings: &[String]| {
-        let one = |text: &String| CString::new(text.as_str()).map_err(|_| Error::ZeroByte(text.clone()));
-        strings.iter().map(one).collect::<Result<Vec<_>, _>>()
-    };
-    Ok(ExecArgs::new(convert(&process.args)?, convert(&process.env)?))
+#[allow(deprecated, reason = "prestart hooks are still part of the specification")]
+fn runtime_hooks(context: &Context<'_>, pid: i32) -> Option<RuntimeHooks> {
+    let hooks = context.spec.hooks().as_ref().filter(|_| first::has_runtime_hooks(context.spec))?;
+    Some(RuntimeHooks {
+        prestart: hooks.prestart().clone().unwrap_or_default(),
+        create_runtime: hooks.create_runtime().clone().unwrap_or_default(),
+        state: first::state(context.id, context.spec, context.bundle, ContainerState::Creating, pid),
+    })
 }
 
 impl Created {
@@ -95,20 +116,52 @@ impl Created {
         self.pid
     }
 
+    /// The first process.
+    ///
+    /// # Errors
+    /// [`Error::Died`] if it is not this value's any more.
+    pub fn pidfd(&self) -> Result<BorrowedFd<'_>, Error> {
+        self.pidfd.as_ref().map(AsFd::as_fd).ok_or(Error::Died)
+    }
+
     /// Opens the network namespace, for interfaces to be moved into it before the program starts.
     ///
     /// # Errors
     /// [`Error::Process`] if the process has ended already; [`start`](Self::start) tells why.
     pub fn netns(&self) -> Result<OwnedFd, Error> {
-        let file = File::open(format!("/proc/{}/ns/net", self.pid));
+        let file = File::open(PathBuf::from(format!("/proc/{}/ns/net", self.pid)));
         file.map(OwnedFd::from).map_err(|source| Error::Process { pid: self.pid, source })
     }
 
-    /// Lets the program start, and returns when it has.
+    /// Returns when everything is in place, the hooks `prestart` and `createRuntime` have run, and only the program is to be
+    /// executed.
     ///
     /// # Errors
-    /// [`Error::Stage`] or why the program cannot be executed; nothing is left after one.
+    /// [`Error::Stage`], [`Error::Hook`], or why the program cannot be executed.
+    pub fn wait_ready(&mut self) -> Result<(), Error> {
+        while !self.built {
+            match message::receive_progress(&self.socket)? {
+                Progress::Built => self.built = true,
+                Progress::AtHooks => {
+                    if let Some(all) = self.hooks.take() {
+                        hooks::run("prestart", &all.prestart, &all.state)?;
+                        hooks::run("createRuntime", &all.create_runtime, &all.state)?;
+                    }
+                    message::send_go(&self.socket)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the program start, and returns when it has been executed. The hooks `poststart` are the caller's to run.
+    ///
+    /// # Errors
+    /// As [`wait_ready`](Self::wait_ready).
     pub fn start(mut self) -> Result<Running, Error> {
+        if self.hooks.is_some() {
+            self.wait_ready()?;
+        }
         message::send_go(&self.socket)?;
         message::receive(&self.socket)?;
         match self.pidfd.take() {
@@ -117,17 +170,26 @@ impl Created {
         }
     }
 
-    fn abandon(&self, pidfd: BorrowedFd<'_>) {
-        let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
-        let _ = rustix::process::waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED);
-        let _ = cgroup::destroy(&self.id);
+    /// Leaves the first process waiting for [`start`](crate::start), as `create` of the OCI specification does.
+    ///
+    /// # Errors
+    /// As [`wait_ready`](Self::wait_ready). [`Options::state_dir`](crate::Options) must have been given.
+    pub fn leave(mut self) -> Result<Running, Error> {
+        self.wait_ready()?;
+        message::send_order(&self.socket, Order::Leave)?;
+        message::receive_left(&self.socket)?;
+        match self.pidfd.take() {
+            Some(pidfd) => Ok(Running::new(self.pid, pidfd)),
+            None => Err(Error::Died),
+        }
     }
 }
 
 impl Drop for Created {
     fn drop(&mut self) {
         if let Some(pidfd) = &self.pidfd {
-            self.abandon(pidfd.as_fd());
+            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
+            let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
         }
     }
 }

@@ -51,10 +51,28 @@ pub enum Stage {
     Descriptors,
     /// Find and execute the program.
     Exec,
+    /// Wait for the ids of the user namespace to be mapped.
+    IdMappings,
+    /// Enter the namespaces that the specification names by their path.
+    Namespaces,
+    /// Shift the clocks of the time namespace.
+    TimeOffsets,
+    /// Mount what the specification lists.
+    Mount,
+    /// Make a device.
+    Device,
+    /// Give the container a terminal of its own.
+    Console,
+    /// Run a hook.
+    Hook,
+    /// Set a kernel parameter.
+    Sysctl,
+    /// Set the NIS domain name.
+    DomainName,
 }
 
 impl Stage {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 30] = [
         Self::Join,
         Self::PrivateMounts,
         Self::RootFs,
@@ -76,6 +94,15 @@ impl Stage {
         Self::Seccomp,
         Self::Descriptors,
         Self::Exec,
+        Self::IdMappings,
+        Self::Namespaces,
+        Self::TimeOffsets,
+        Self::Mount,
+        Self::Device,
+        Self::Console,
+        Self::Hook,
+        Self::Sysctl,
+        Self::DomainName,
     ];
 
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
@@ -107,6 +134,15 @@ impl fmt::Display for Stage {
             Self::Seccomp => "install its system-call filter",
             Self::Descriptors => "close other descriptors",
             Self::Exec => "execute its program",
+            Self::IdMappings => "get its ids mapped",
+            Self::Namespaces => "enter a namespace",
+            Self::TimeOffsets => "shift its clocks",
+            Self::Mount => "mount",
+            Self::Device => "make a device",
+            Self::Console => "make its terminal",
+            Self::Hook => "run a hook",
+            Self::Sysctl => "set a kernel parameter",
+            Self::DomainName => "set its domain name",
         })
     }
 }
@@ -117,6 +153,53 @@ pub enum Error {
     /// A string of the plan holds a zero byte, which the kernel cannot take.
     #[error("'{0}' contains a zero byte")]
     ZeroByte(String),
+    /// The specification asks for something impossible.
+    #[error("config.json: {0}")]
+    Spec(#[from] crate::spec::InvalidSpec),
+    /// The root file system of the bundle cannot be used.
+    #[error("cannot use {path} as the root file system")]
+    RootDirectory {
+        /// As the specification names it, from the bundle.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A namespace that is named by its path.
+    #[error("cannot open the namespace {path}")]
+    Namespace {
+        /// Its path.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The source of a mount.
+    #[error("cannot bind {source_path} to {destination}")]
+    BindSource {
+        /// What was to be bound.
+        source_path: PathBuf,
+        /// Where to.
+        destination: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The ids of a user namespace cannot be mapped.
+    #[error("cannot map the ids of the user namespace; see /etc/subuid and newuidmap(1)")]
+    IdMappings(#[source] io::Error),
+    /// The socket that `start` connects to.
+    #[error("cannot use the socket {path}")]
+    StartSocket {
+        /// The socket.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A hook.
+    #[error(transparent)]
+    Hook(#[from] crate::hooks::HookError),
     /// There is no program to run.
     #[error("no program to run; give one after the image, or set an entrypoint in the image")]
     NoProgram,

@@ -1,55 +1,52 @@
+use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use cgroup::Cgroup;
-use jail::{Cloned, Namespaces};
-use plan::{InstanceId, Process, Stdio};
+use jail::{Cloned, Namespaces, exit_now};
+use oci_spec::runtime::{LinuxNamespaceType as Type, Process, Spec};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Signal, WaitId, WaitIdOptions};
-use rustix::thread::{CapabilitySet, ThreadNameSpaceType};
+use rustix::thread::ThreadNameSpaceType;
 
-use crate::create::exec_args;
 use crate::error::{Error, Stage};
+use crate::first::{ExitOnUnwind, console};
+use crate::message::{self, AtStage, Failure};
+use crate::process::{Prepared, PrivateProc, Settings};
+use crate::request::{ExecOptions, Io};
 use crate::running::Running;
-use crate::{init, message};
 
-/// A running container.
+/// A running or created container.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// Its identity, which leads to its control groups.
-    pub id: &'a InstanceId,
     /// Its first process, seen from the host.
     pub pid: i32,
     /// Its first process.
     pub pidfd: BorrowedFd<'a>,
+    /// What it is.
+    pub spec: &'a Spec,
+    /// The groups that the new process goes to.
+    pub cgroup: &'a Cgroup,
 }
 
-/// Runs another program in a running container, with the same namespaces, groups, capabilities and filter as its first.
+/// Runs another program in a container, in the same namespaces as its first.
 ///
 /// The caller must be single-threaded. Returns when the program has been executed.
 ///
 /// # Errors
 /// As [`Created::start`](crate::Created::start).
-pub fn exec(target: &Target<'_>, process: &Process, io: Stdio) -> Result<Running, Error> {
-    let args = exec_args(process)?;
-    let filter = jail::seccomp::container_default()?;
-    let cgroup = Cgroup::open(target.id)?;
+pub fn exec(target: &Target<'_>, process: &Process, io: Io, options: &ExecOptions) -> Result<Running, Error> {
+    let settings = Settings { no_new_keyring: options.no_new_keyring, preserve_fds: options.preserve_fds };
+    let process = Prepared::new(process, target.spec.linux().as_ref(), settings)?;
     let (socket, child_socket) = message::pair()?;
-    match clone_into(target, &cgroup)? {
+    match clone_into(target)? {
         Cloned::Child => {
             drop(socket);
-            init::run_joined(&init::Joined {
-                pidfd: target.pidfd,
-                process,
-                io: &io,
-                exec: &args,
-                filter: &filter,
-                device_nodes: may_make_nodes(target.pid),
-                socket: &child_socket,
-            })
+            run(target, &process, io, &child_socket)
         }
         Cloned::Parent { pid, pidfd } => {
-            drop(child_socket);
-            let started = move_and_start(&cgroup, pid, &socket);
+            drop((child_socket, io));
+            let started = move_and_start(target.cgroup, pid, &socket);
             if started.is_err() {
                 let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
                 let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
@@ -60,22 +57,24 @@ pub fn exec(target: &Target<'_>, process: &Process, io: Stdio) -> Result<Running
 }
 
 fn move_and_start(cgroup: &Cgroup, pid: i32, socket: &OwnedFd) -> Result<(), Error> {
-    cgroup.move_born(pid)?;
+    if cgroup.birth_directory().is_none() || cgroup.needs_move() {
+        cgroup.move_born(pid)?;
+    }
     message::send_go(socket)?;
     message::receive(socket)
 }
 
 /// Clones a child that is born in the container's process namespace: setns(2) decides where the *next* child is born, so
 /// one clone suffices, and this process goes back to its own namespace.
-fn clone_into(target: &Target<'_>, cgroup: &Cgroup) -> Result<Cloned, Error> {
-    let error = |e: rustix::io::Errno| Error::Stage { stage: Stage::Join, detail: String::new(), source: e.into() };
+fn clone_into(target: &Target<'_>) -> Result<Cloned, Error> {
+    let error = |e: Errno| Error::Stage { stage: Stage::Join, detail: String::new(), source: e.into() };
     let own = rustix::fs::open("/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(error)?;
     // The programs of the container see the child before it has dropped its privileges: they must not reach through its
     // /proc entry to this program's file (CVE-2019-5736). The child inherits this; execve(2) resets it.
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(error)?;
     let born_inside = ThreadNameSpaceType::PROCESS_ID;
     rustix::thread::move_into_thread_name_spaces(target.pidfd, born_inside).map_err(error)?;
-    let cloned = jail::clone_process(Namespaces::NONE, cgroup.birth_directory());
+    let cloned = jail::clone_process(Namespaces::NONE, target.cgroup.birth_directory());
     if !matches!(cloned, Ok(Cloned::Child)) {
         rustix::thread::move_into_thread_name_spaces(own.as_fd(), born_inside).map_err(error)?;
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(error)?;
@@ -83,9 +82,48 @@ fn clone_into(target: &Target<'_>, cgroup: &Cgroup) -> Result<Cloned, Error> {
     Ok(cloned?)
 }
 
-/// Whether the container's first process may make device nodes; a further one must not get more than that.
-fn may_make_nodes(pid: i32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let bounds = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapBnd:")?.trim(), 16).ok());
-    bounds.is_some_and(|bits| CapabilitySet::from_bits_retain(bits).contains(CapabilitySet::MKNOD))
+/// Becomes a further program, or reports why not and ends.
+fn run(target: &Target<'_>, process: &Prepared<'_>, io: Io, socket: &OwnedFd) -> ! {
+    let _guard = ExitOnUnwind;
+    let Err(failure) = become_program(target, process, io, socket);
+    message::send_failure(socket, &failure);
+    exit_now(125)
+}
+
+fn become_program(
+    target: &Target<'_>,
+    process: &Prepared<'_>,
+    io: Io,
+    socket: &OwnedFd,
+) -> Result<Infallible, Failure> {
+    if !message::wait_go(socket).at(Stage::Wait)? {
+        return Err(Errno::CANCELED).at(Stage::Wait);
+    }
+    join(target)?;
+    let streams = console::streams(&io, None, process.terminal()).at(Stage::Console)?;
+    process.take_streams(streams.get())?;
+    process.become_program(&PrivateProc::default(), socket)
+}
+
+/// Enters the namespaces that the container does not share with its creator, the user namespace first: it gives the rights
+/// for the others.
+fn join(target: &Target<'_>) -> Result<(), Failure> {
+    let listed = target.spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let has = |kind| listed.is_some_and(|all| all.iter().any(|namespace| namespace.typ() == kind));
+    if has(Type::User) {
+        rustix::thread::move_into_thread_name_spaces(target.pidfd, ThreadNameSpaceType::USER).at(Stage::Join)?;
+        jail::become_user(0, 0, &[]).at(Stage::Join)?;
+    }
+    let mut all = ThreadNameSpaceType::empty();
+    for (kind, flag) in [
+        (Type::Mount, ThreadNameSpaceType::MOUNT),
+        (Type::Network, ThreadNameSpaceType::NETWORK),
+        (Type::Ipc, ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION),
+        (Type::Uts, ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME),
+        (Type::Cgroup, ThreadNameSpaceType::CONTROL_GROUP),
+        (Type::Time, ThreadNameSpaceType::TIME),
+    ] {
+        all.set(flag, has(kind));
+    }
+    rustix::thread::move_into_thread_name_spaces(target.pidfd, all).at(Stage::Join)
 }

@@ -31,8 +31,25 @@ pub(crate) enum FailureKind {
     NotExecutable = 3,
 }
 
+impl Failure {
+    /// Of a hook that ran inside.
+    pub(crate) fn hook(error: &crate::hooks::HookError) -> Self {
+        use std::error::Error as _;
+        let errno = error.source().and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+        Self {
+            stage: Stage::Hook,
+            errno: errno.unwrap_or(libc::ECANCELED),
+            detail: error.to_string(),
+            kind: FailureKind::Stage,
+        }
+    }
+}
+
 const READY: &[u8] = b"R";
+const BUILT: &[u8] = b"B";
+const AT_HOOKS: &[u8] = b"H";
 const GO: &[u8] = b"G";
+const LEAVE: &[u8] = b"L";
 /// Long enough for any path of Linux and the header.
 const LARGEST: usize = 5000;
 const HEADER: usize = 6;
@@ -43,9 +60,27 @@ pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), Error> {
         .map_err(|e| Error::Control(e.into()))
 }
 
+/// What the child is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Go on.
+    Go,
+    /// Let go of this socket and wait for somebody else.
+    Leave,
+}
+
 /// Releases the child.
 pub(crate) fn send_go(socket: &OwnedFd) -> Result<(), Error> {
-    match rustix::net::send(socket, GO, SendFlags::NOSIGNAL) {
+    send_order(socket, Order::Go)
+}
+
+/// Tells the child what to do.
+pub(crate) fn send_order(socket: &OwnedFd, order: Order) -> Result<(), Error> {
+    let text = match order {
+        Order::Go => GO,
+        Order::Leave => LEAVE,
+    };
+    match rustix::net::send(socket, text, SendFlags::NOSIGNAL) {
         // A child that has failed already has closed its end; its message is still to be read.
         Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => Ok(()),
         Err(e) => Err(Error::Control(e.into())),
@@ -54,9 +89,53 @@ pub(crate) fn send_go(socket: &OwnedFd) -> Result<(), Error> {
 
 /// Waits for "go"; false if the engine has gone away instead.
 pub(crate) fn wait_go(socket: impl AsFd) -> io::Result<bool> {
+    Ok(wait_order(socket)? == Some(Order::Go))
+}
+
+/// Waits for an order; none if the engine has gone away instead.
+pub(crate) fn wait_order(socket: impl AsFd) -> io::Result<Option<Order>> {
     let mut byte = [0u8; 1];
     let (length, _) = rustix::io::retry_on_intr(|| rustix::net::recv(&socket, &mut byte[..], RecvFlags::empty()))?;
-    Ok(length == 1)
+    Ok(match &byte[..length] {
+        GO => Some(Order::Go),
+        LEAVE => Some(Order::Leave),
+        _ => None,
+    })
+}
+
+/// Tells that everything is in place and that the child waits for an order.
+pub(crate) fn send_built(socket: impl AsFd) {
+    let _ = rustix::net::send(socket, BUILT, SendFlags::NOSIGNAL);
+}
+
+/// Tells that the hooks of the runtime are next.
+pub(crate) fn send_at_hooks(socket: impl AsFd) {
+    let _ = rustix::net::send(socket, AT_HOOKS, SendFlags::NOSIGNAL);
+}
+
+/// Where a child has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// At the hooks of the runtime: it waits.
+    AtHooks,
+    /// Everything is in place: it waits.
+    Built,
+}
+
+/// Waits until the child waits.
+pub(crate) fn receive_progress(socket: &OwnedFd) -> Result<Progress, Error> {
+    let mut buffer = [0u8; LARGEST];
+    loop {
+        let received = rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut buffer[..], RecvFlags::empty()));
+        match received {
+            Ok((0, _)) => return Err(Error::Died),
+            Err(Errno::CONNRESET) => {}
+            Ok((length, _)) if &buffer[..length] == BUILT => return Ok(Progress::Built),
+            Ok((length, _)) if &buffer[..length] == AT_HOOKS => return Ok(Progress::AtHooks),
+            Ok((length, _)) => return Err(decode(&buffer[..length]).map_or(Error::Died, Error::from)),
+            Err(e) => return Err(Error::Control(e.into())),
+        }
+    }
 }
 
 /// Tells that execve(2) is next. Nothing can be done if the engine does not hear it.
@@ -67,6 +146,17 @@ pub(crate) fn send_ready(socket: impl AsFd) {
 /// Tells what failed. Nothing can be done if the engine does not hear it.
 pub(crate) fn send_failure(socket: impl AsFd, failure: &Failure) {
     let _ = rustix::net::send(socket, &encode(failure), SendFlags::NOSIGNAL);
+}
+
+/// Waits until the child waits for somebody else.
+pub(crate) fn receive_left(socket: &OwnedFd) -> Result<(), Error> {
+    let mut buffer = [0u8; LARGEST];
+    let received = rustix::io::retry_on_intr(|| rustix::net::recv(socket, &mut buffer[..], RecvFlags::empty()));
+    match received {
+        Ok((length, _)) if &buffer[..length] == READY => Ok(()),
+        Ok((length, _)) => Err(decode(&buffer[..length]).map_or(Error::Died, Error::from)),
+        Err(e) => Err(Error::Control(e.into())),
+    }
 }
 
 /// Waits until the child has executed the program or has failed.
@@ -81,6 +171,7 @@ pub(crate) fn receive(socket: &OwnedFd) -> Result<(), Error> {
             // The child failed before it read "go"; the kernel says so once, before it hands out the child's message.
             Err(Errno::CONNRESET) => {}
             Ok((length, _)) if &buffer[..length] == READY => ready = true,
+            Ok((length, _)) if &buffer[..length] == BUILT => {}
             Ok((length, _)) => return Err(decode(&buffer[..length]).map_or(Error::Died, Error::from)),
             Err(e) => return Err(Error::Control(e.into())),
         }

@@ -102,7 +102,7 @@ fn a_second_program_joins() {
     assert_eq!(fixture.exec(pid, &["sh", "-c", "exit 9"]).status.code(), Some(9));
     assert_eq!(fixture.exec(pid, &["absent"]).status.code(), Some(127));
     assert_eq!(fixture.exec(pid, &["/proc/self/exe"]).status.code(), Some(126));
-    container::destroy(&fixture.plan.id).unwrap();
+    container::plan_api::destroy(&fixture.plan.id).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(137));
     fixture.assert_nothing_is_left();
 }
@@ -115,8 +115,8 @@ fn it_outlives_its_supervisor_and_can_still_be_destroyed() {
     child.wait().unwrap();
     assert!(std::path::Path::new(&format!("/proc/{pid}/ns/mnt")).exists(), "the container ended with its supervisor");
     let live = std::collections::HashSet::new();
-    assert!(container::orphans(&live).unwrap().contains(&fixture.plan.id));
-    container::destroy(&fixture.plan.id).unwrap();
+    assert!(container::plan_api::orphans(&live).unwrap().contains(&fixture.plan.id));
+    container::plan_api::destroy(&fixture.plan.id).unwrap();
     fixture.assert_nothing_is_left();
 }
 
@@ -128,7 +128,7 @@ fn a_supervisor_killed_at_any_moment_leaves_nothing_that_cannot_be_destroyed() {
         std::thread::sleep(std::time::Duration::from_micros(200 * step));
         child.kill().unwrap();
         child.wait().unwrap();
-        container::destroy(&fixture.plan.id).unwrap();
+        container::plan_api::destroy(&fixture.plan.id).unwrap();
         fixture.assert_nothing_is_left();
     }
     let marker = fixture.directory.path().to_string_lossy().into_owned();

@@ -44,11 +44,11 @@ impl Engine {
         let first = instance.record.process.as_ref();
         let pidfd = first.and_then(|process| process.open()).ok_or(Error::SupervisorLost)?;
         let pid = instance.record.pid().unwrap_or_default();
-        let target = container::Target { id: &instance.plan.id, pid, pidfd: pidfd.as_fd() };
+        let target = container::plan_api::Target { id: &instance.plan.id, pid, pidfd: pidfd.as_fd() };
         if request.terminal {
             return self.exec_in_terminal(&target, &process);
         }
-        let mut running = container::exec(&target, &process, inherited(request.interactive)?)?;
+        let mut running = container::plan_api::exec(&target, &process, inherited(request.interactive)?)?;
         if request.detach {
             return Ok(ExitStatus::Exited(0));
         }
@@ -78,9 +78,9 @@ impl Engine {
         Ok(process)
     }
 
-    fn exec_in_terminal(&self, target: &container::Target<'_>, process: &Process) -> Result<ExitStatus, Error> {
+    fn exec_in_terminal(&self, target: &container::plan_api::Target<'_>, process: &Process) -> Result<ExitStatus, Error> {
         let (stdio, output) = crate::supervisor::open_streams(true, true)?;
-        let mut running = container::exec(target, process, stdio)?;
+        let mut running = container::plan_api::exec(target, process, stdio)?;
         Relay::new(output)?.run(|| Ok(running.try_wait()?))
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn launch(
     let address = connection.as_ref().map(|c| c.1.address);
     let running = match plan.isolation {
         Isolation::Container => {
-            let created = container::create(plan, io, &etc.paths())?;
+            let created = container::plan_api::create(plan, io, &etc.paths())?;
             if let Some((network, lease)) = &connection {
                 network.connect_veth(lease, created.netns()?.as_fd())?;
             }
@@ -98,7 +98,7 @@ pub(crate) fn destroy_ended(network: Option<&Network>, plan: &LaunchPlan) -> Res
 
 fn destroy_processes(plan: &LaunchPlan) -> Result<(), Error> {
     match plan.isolation {
-        Isolation::Container => container::destroy(&plan.id)?,
+        Isolation::Container => container::plan_api::destroy(&plan.id)?,
         Isolation::Unikernel => unikernel::destroy(&plan.id)?,
         Isolation::Microvm => microvm::destroy(&plan.id, &plan.state_dir)?,
     }
@@ -170,9 +170,9 @@ impl EtcFiles {
         crate::instance::write_plain(&path, text.as_bytes())
     }
 
-    fn paths(&self) -> container::EtcFiles {
+    fn paths(&self) -> container::plan_api::EtcFiles {
         let path = |name: &str| Some(Path::new(&self.dir).join(name));
-        container::EtcFiles { hosts: path("hosts"), resolv_conf: path("resolv.conf"), hostname: path("hostname") }
+        container::plan_api::EtcFiles { hosts: path("hosts"), resolv_conf: path("resolv.conf"), hostname: path("hostname") }
     }
 
     fn texts(&self, rewrite_table: PathBuf) -> unikernel::Extra {

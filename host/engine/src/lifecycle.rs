@@ -161,7 +161,7 @@ impl Engine {
             .holder(what)
             .or_else(|| self.instances.ids().into_iter().find(|id| id.as_str().starts_with(what)));
         let id = id.ok_or_else(|| Error::NoInstance(what.to_owned()))?;
-        container::destroy(&id)?;
+        container::plan_api::destroy(&id)?;
         launch::open_network(&self.paths)?.release(&id)?;
         self.instances.remove(&id, None)?;
         self.instances.names().all().into_iter().filter(|(_, h)| h.as_ref() == Some(&id)).for_each(|(name, _)| {

@@ -126,7 +126,7 @@ impl Engine {
         let live: HashSet<InstanceId> =
             self.instances.list().into_iter().filter(|i| i.health.is_alive()).map(|i| i.plan.id).collect();
         self.check_names(fix, &known, &mut findings);
-        for group in container::orphans(&live)?.into_iter().filter(is_abandoned) {
+        for group in container::plan_api::orphans(&live)?.into_iter().filter(is_abandoned) {
             if fix {
                 cgroup::destroy(&group)?;
             }

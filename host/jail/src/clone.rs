@@ -19,7 +19,22 @@ impl Namespaces {
     );
     /// A user namespace alone.
     pub const USER: Self = Self(libc::CLONE_NEWUSER as u64);
+
+    /// Those of `flags`, which may hold only `CLONE_NEW*` flags that clone3(2) takes (all but the cgroup namespace are
+    /// useful there: see [`ISOLATED`](Self::ISOLATED)).
+    pub const fn from_flags(flags: u64) -> Self {
+        Self(flags & NEW_NAMESPACES)
+    }
 }
+
+const NEW_NAMESPACES: u64 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWTIME) as u64;
 
 /// Which of the two processes the caller is.
 #[derive(Debug)]

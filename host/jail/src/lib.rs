@@ -25,5 +25,5 @@ pub use clone::{CloneError, Cloned, Namespaces, clone_process, clone_single_thre
 pub use empty::{Attach, AttachError, EmptyContainer, Spawned, Volume};
 pub use error::{Error, Stage};
 pub use exec::ExecArgs;
-pub use mount_attr::{MountAttr, OpenTreeFlags, clone_tree};
+pub use mount_attr::{MountAttr, OpenTreeFlags, Propagation, clone_tree};
 pub use privileges::{become_user, bound_capabilities, set_capabilities};

@@ -17,6 +17,41 @@ bitflags::bitflags! {
         const NODEV = libc::MOUNT_ATTR_NODEV;
         /// Refuses to execute.
         const NOEXEC = libc::MOUNT_ATTR_NOEXEC;
+        /// Never notes when a file was read. With [`STRICTATIME`](Self::STRICTATIME) and neither (relatime), one choice of
+        /// three: changing it clears [`ATIME`](Self::ATIME) first.
+        const NOATIME = libc::MOUNT_ATTR_NOATIME;
+        /// Always notes when a file was read.
+        const STRICTATIME = libc::MOUNT_ATTR_STRICTATIME;
+        /// All of the choice above.
+        const ATIME = libc::MOUNT_ATTR__ATIME;
+        /// Never notes when a directory was read.
+        const NODIRATIME = libc::MOUNT_ATTR_NODIRATIME;
+        /// Follows no symbolic link of this mount.
+        const NOSYMFOLLOW = libc::MOUNT_ATTR_NOSYMFOLLOW;
+    }
+}
+
+/// How mounts and unmounts spread (mount_namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Propagation {
+    /// Neither way.
+    Private,
+    /// Both ways.
+    Shared,
+    /// Only in.
+    Slave,
+    /// Neither way, and it cannot be bound.
+    Unbindable,
+}
+
+impl Propagation {
+    fn bits(self) -> u64 {
+        match self {
+            Self::Private => libc::MS_PRIVATE,
+            Self::Shared => libc::MS_SHARED,
+            Self::Slave => libc::MS_SLAVE,
+            Self::Unbindable => libc::MS_UNBINDABLE,
+        }
     }
 }
 
@@ -51,16 +86,27 @@ impl MountAttr {
         set_attr(mount, c"", recursive, &RawMountAttr { set: self.bits(), ..RawMountAttr::default() })
     }
 
+    /// Sets and clears attributes of the mount behind `mount` and, if `recursive`, of all below it.
+    pub fn change(mount: BorrowedFd<'_>, recursive: bool, set: Self, clear: Self) -> io::Result<()> {
+        let attr = RawMountAttr { set: set.bits(), clear: clear.bits(), ..RawMountAttr::default() };
+        set_attr(mount, c"", recursive, &attr)
+    }
+
+    /// Sets how mounts and unmounts below `mount` and, if `recursive`, below all mounts of it spread.
+    pub fn propagate(mount: BorrowedFd<'_>, recursive: bool, propagation: Propagation) -> io::Result<()> {
+        set_attr(mount, c"", recursive, &RawMountAttr { propagation: propagation.bits(), ..RawMountAttr::default() })
+    }
+
     /// Maps the owners of a detached mount's files through `user_namespace` (`MOUNT_ATTR_IDMAP`).
     ///
     /// Fails with `EINVAL` on a file system that cannot (fuse without the flag, overlayfs, network file systems).
-    pub fn map_ids(mount: BorrowedFd<'_>, user_namespace: BorrowedFd<'_>) -> io::Result<()> {
+    pub fn map_ids(mount: BorrowedFd<'_>, recursive: bool, user_namespace: BorrowedFd<'_>) -> io::Result<()> {
         let attr = RawMountAttr {
             set: libc::MOUNT_ATTR_IDMAP,
             userns_fd: user_namespace.as_raw_fd() as u64,
             ..RawMountAttr::default()
         };
-        set_attr(mount, c"", false, &attr)
+        set_attr(mount, c"", recursive, &attr)
     }
 
     /// Cuts every mount of this namespace off from propagation, so that nothing done here reaches the host or comes from it.

@@ -113,7 +113,7 @@ impl Fixture {
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        let _ = container::destroy(&self.plan.id);
+        let _ = container::plan_api::destroy(&self.plan.id);
     }
 }
 

@@ -49,7 +49,7 @@ fn prepare_one(volume: &Volume<'_>, namespace: Option<&OwnedFd>) -> Result<Prepa
     let mount_fd = std::os::fd::AsFd::as_fd(&mount);
     attributes.add(mount_fd, false).map_err(open_error)?;
     if let Some(namespace) = namespace.filter(|_| volume.map_ids) {
-        MountAttr::map_ids(mount_fd, std::os::fd::AsFd::as_fd(namespace))
+        MountAttr::map_ids(mount_fd, false, std::os::fd::AsFd::as_fd(namespace))
             .map_err(|source| Error::VolumeIds { path: path.to_owned(), source })?;
     }
     let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;

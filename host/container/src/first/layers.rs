@@ -1,34 +1,29 @@
-//! The root: the image below, and above it a writable layer that only this instance has.
+//! An image below, and above it a writable layer that only this container has.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use jail::MountAttr;
-use plan::LaunchPlan;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags};
+use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags};
 
-use super::mounts;
-use crate::create::EtcFiles;
+use crate::mounts;
 use crate::root::Root;
+use crate::spec::Setup;
 
-/// Makes the root and attaches it over the host's root of this namespace, where it stays until [`pivot`].
-pub(super) fn mount(plan: &LaunchPlan, etc: &EtcFiles, image: &OwnedFd) -> io::Result<OwnedFd> {
-    let layers = if !plan.rootfs.read_only {
-        Some(disk_layers(&plan.state_dir)?)
-    } else if has_every_place(plan, etc, image) {
-        None
-    } else {
-        Some(memory_layers()?)
+/// Where a mount by path is attached for a moment, on kernels that need one.
+const SCRATCH: &str = "/tmp";
+
+/// The root, attached nowhere. Without a layer on a disk the image itself has to do; if a mount point is missing in it, a
+/// layer in memory gets it.
+pub(super) fn stack(image: &OwnedFd, layer: Option<&Path>, volatile: bool, setup: &Setup<'_>) -> io::Result<OwnedFd> {
+    let layers = match layer {
+        Some(directory) => disk_layers(directory)?,
+        None if has_every_place(image, setup) => return image.try_clone(),
+        None => memory_layers()?,
     };
-    let root = match &layers {
-        Some(layers) => overlay(image, layers, plan.auto_remove || plan.rootfs.read_only, &plan.state_dir)?,
-        None => image.try_clone()?,
-    };
-    mount::move_mount(&root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
-    Ok(root)
+    overlay(image, &layers, volatile || layer.is_none(), layer.unwrap_or(Path::new(SCRATCH)))
 }
 
 /// The directories of the writable layer, which must be on one file system.
@@ -81,15 +76,11 @@ fn layers_in(directory: OwnedFd, detached: bool) -> io::Result<Layers> {
 }
 
 /// Whether nothing has to be made in the image for what will be mounted into it.
-fn has_every_place(plan: &LaunchPlan, etc: &EtcFiles, image: &OwnedFd) -> bool {
+fn has_every_place(image: &OwnedFd, setup: &Setup<'_>) -> bool {
     let root = Root::new(image);
-    let volumes = plan.volumes.iter().filter_map(|volume| volume.guest.to_str());
-    let etc = etc.bindings().map(|(_, guest)| guest);
-    ["/proc", "/dev", "/sys", plan.process.cwd.as_str()]
-        .into_iter()
-        .chain(etc)
-        .chain(volumes)
-        .all(|path| root.locate(path).is_ok())
+    let inside = |path: &str| ["/dev/", "/proc/", "/sys/"].iter().any(|top| path.starts_with(top));
+    let mut places = setup.mounts.iter().map(|mount| mount.destination.as_str()).filter(|path| !inside(path));
+    places.all(|path| root.locate(path).is_ok())
 }
 
 /// Stacks the writable layer on the image.
@@ -136,23 +127,11 @@ fn finish(context: OwnedFd, volatile: bool) -> rustix::io::Result<OwnedFd> {
     mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
 }
 
-/// Makes the root the only file system of this namespace. The host's root ends up on top of the new one for a moment
-/// (see the notes of pivot_root(2)), so no place for it is needed in the image.
-pub(super) fn pivot(root: &OwnedFd, read_only: bool, devices: bool) -> io::Result<()> {
-    rustix::process::fchdir(root)?;
-    rustix::process::pivot_root(c".", c".")?;
-    mount::unmount(c".", UnmountFlags::DETACH)?;
-    let mut attributes = MountAttr::empty();
-    attributes.set(MountAttr::RDONLY, read_only);
-    // Where nothing else restricts which devices are opened, those of the image stay closed.
-    attributes.set(MountAttr::NODEV, !devices);
-    if attributes.is_empty() { Ok(()) } else { attributes.add(root.as_fd(), false) }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::File;
 
+    use jail::MountAttr;
     use rustix::thread::UnshareFlags;
 
     use super::*;

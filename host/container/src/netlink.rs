@@ -13,7 +13,7 @@ const IFF_UP: u32 = 1;
 const LOOPBACK: u32 = 1;
 const LENGTH: usize = 32;
 
-pub(super) fn up() -> io::Result<()> {
+pub(crate) fn loopback_up() -> io::Result<()> {
     let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
     rustix::net::send(&socket, &request(), SendFlags::empty())?;
     let mut answer = [0u8; 64];

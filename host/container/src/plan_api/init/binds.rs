@@ -12,7 +12,7 @@ use rustix::fs::{CWD, FileType};
 use rustix::io::Errno;
 
 use super::mounts;
-use crate::create::EtcFiles;
+use crate::plan_api::create::EtcFiles;
 use crate::error::Stage;
 use crate::message::{AtStage, Failure};
 use crate::root::{Kind, Root};

@@ -11,7 +11,7 @@ use plan::{LaunchPlan, Process, Stdio};
 use rustix::io::Errno;
 use rustix::thread::{ThreadNameSpaceType, UnshareFlags};
 
-use crate::create::EtcFiles;
+use crate::plan_api::create::EtcFiles;
 use crate::error::Stage;
 use crate::message::{self, AtStage, Failure};
 
@@ -19,7 +19,6 @@ mod binds;
 mod cgroups;
 mod dev;
 mod identity;
-mod loopback;
 mod mounts;
 mod program;
 mod rootfs;
@@ -96,7 +95,7 @@ fn first_process(context: &Context<'_>) -> Result<Infallible, Failure> {
     rootfs::pivot(&root, plan.rootfs.read_only, devices).at(Stage::Pivot)?;
     system::protect(&proc, &sys, &dev).at(Stage::ProtectedPaths)?;
     rustix::system::sethostname(plan.hostname.as_bytes()).about(Stage::Hostname, &plan.hostname)?;
-    loopback::up().at(Stage::Loopback)?;
+    crate::netlink::loopback_up().at(Stage::Loopback)?;
     wait(context.socket)?;
     jail::unshare(UnshareFlags::NEWCGROUP).at(Stage::CgroupNamespace)?;
     become_program(&plan.process, context.io, &context.prepared.exec, &context.prepared.filter, devices, context.socket)

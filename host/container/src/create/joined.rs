@@ -1,0 +1,46 @@
+//! Namespaces that exist already.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use jail::{CloneError, Cloned};
+use oci_spec::runtime::LinuxNamespaceType as Type;
+use rustix::fs::{Mode, OFlags};
+use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
+
+use crate::error::{Error, Stage};
+use crate::spec::Namespaces;
+
+/// Opens them, in the order in which they have to be entered: the user namespace gives the rights for the others, and the
+/// mount namespace hides the host's paths.
+pub(super) fn open(namespaces: &Namespaces<'_>) -> Result<Vec<(Type, OwnedFd)>, Error> {
+    let rank = |kind: &Type| match kind {
+        Type::User => 0,
+        Type::Mount => 2,
+        _ => 1,
+    };
+    let mut ordered: Vec<_> = namespaces.joined.iter().collect();
+    ordered.sort_by_key(|(kind, _)| rank(kind));
+    let open = |(kind, path): &(Type, &std::path::Path)| {
+        let opened = rustix::fs::open(*path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let opened = opened.map_err(|e| Error::Namespace { path: path.to_path_buf(), source: e.into() })?;
+        Ok((*kind, opened))
+    };
+    ordered.into_iter().map(open).collect()
+}
+
+/// Clones a child that is born in a process namespace: setns(2) decides where the *next* child is born, so one clone
+/// suffices, and this process goes back to its own namespace.
+pub(crate) fn born_in(
+    namespace: Option<BorrowedFd<'_>>,
+    clone: impl FnOnce() -> Result<Cloned, CloneError>,
+) -> Result<Cloned, Error> {
+    let Some(namespace) = namespace else { return Ok(clone()?) };
+    let error = |e: rustix::io::Errno| Error::Stage { stage: Stage::Join, detail: "pid".to_owned(), source: e.into() };
+    let own = rustix::fs::open("/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(error)?;
+    rustix::thread::move_into_link_name_space(namespace, Some(LinkNameSpaceType::ProcessID)).map_err(error)?;
+    let cloned = clone();
+    if !matches!(cloned, Ok(Cloned::Child)) {
+        rustix::thread::move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(error)?;
+    }
+    Ok(cloned?)
+}

@@ -1,0 +1,58 @@
+//! Entering namespaces that the clone has not made.
+
+use std::os::fd::AsFd;
+
+use oci_spec::runtime::LinuxNamespaceType as Type;
+use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+
+use super::{Context, wait};
+use crate::error::Stage;
+use crate::message::{AtStage, Failure};
+use crate::process::PrivateProc;
+
+pub(super) fn enter(context: &Context<'_>, proc: &PrivateProc) -> Result<(), Failure> {
+    let setup = context.setup;
+    if setup.namespaces.is_new(Type::User) {
+        wait(&context.socket)?;
+        // Only now there is a user 0 to be.
+        jail::become_user(0, 0, &[]).at(Stage::IdMappings)?;
+    }
+    for (kind, namespace) in &context.joined {
+        // The first process was born in the PID namespace.
+        if *kind != Type::Pid {
+            let link = link_type(*kind);
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), link)
+                .about(Stage::Namespaces, &kind.to_string())?;
+        }
+    }
+    if setup.namespaces.is_new(Type::Time) {
+        shift_clocks(setup.time_offsets.as_deref(), proc).at(Stage::TimeOffsets)?;
+    }
+    Ok(())
+}
+
+fn link_type(kind: Type) -> Option<LinkNameSpaceType> {
+    Some(match kind {
+        Type::Mount => LinkNameSpaceType::Mount,
+        Type::Cgroup => LinkNameSpaceType::ControlGroup,
+        Type::Uts => LinkNameSpaceType::HostNameAndNISDomainName,
+        Type::Ipc => LinkNameSpaceType::InterProcessCommunication,
+        Type::User => LinkNameSpaceType::User,
+        Type::Pid => LinkNameSpaceType::ProcessID,
+        Type::Network => LinkNameSpaceType::Network,
+        Type::Time => LinkNameSpaceType::Time,
+    })
+}
+
+/// A time namespace takes offsets only as long as no process is in it, so it is made for a child first and then entered
+/// (time_namespaces(7)).
+fn shift_clocks(offsets: Option<&str>, proc: &PrivateProc) -> std::io::Result<()> {
+    use rustix::fs::{Mode, OFlags};
+    jail::unshare(UnshareFlags::NEWTIME)?;
+    if let Some(offsets) = offsets {
+        proc.write("self/timens_offsets", offsets.as_bytes())?;
+    }
+    let path = "self/ns/time_for_children";
+    let namespace = rustix::fs::openat(proc.root()?, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Time))?)
+}

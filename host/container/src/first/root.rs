@@ -1,0 +1,106 @@
+//! The root: a directory of the bundle, or an image with a layer above it.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use jail::{MountAttr, OpenTreeFlags, clone_tree};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::mount::{self, MoveMountFlags, UnmountFlags};
+
+use super::layers;
+use crate::error::Error;
+use crate::image;
+use crate::mounts::Tree;
+use crate::request::{Request, RootSource};
+use crate::spec::Setup;
+
+/// What the root is made of, opened before the clone.
+#[derive(Debug)]
+pub(crate) enum Source<'a> {
+    /// A copy of the tree of a directory, attached nowhere.
+    Tree(OwnedFd),
+    /// A directory of which the caller may not copy the tree: its user namespace may.
+    Directory(OwnedFd),
+    /// An image, mounted but attached nowhere.
+    Image { image: OwnedFd, layer: Option<&'a Path>, volatile: bool },
+    /// That of the mount namespace that is joined.
+    Joined,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn open(request: &Request<'a>, setup: &Setup<'_>) -> Result<Self, Error> {
+        match request.root {
+            _ if !setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::Mount) => Ok(Self::Joined),
+            RootSource::Image { erofs, layer, volatile } => {
+                Ok(Self::Image { image: image::mount(erofs)?, layer, volatile })
+            }
+            RootSource::Spec => {
+                let root = request.spec.root().as_ref();
+                let path = root.ok_or_else(|| crate::spec::InvalidSpec::missing("root"))?.path();
+                Self::directory(request.bundle, path)
+                    .map_err(|source| Error::RootDirectory { path: request.bundle.join(path), source })
+            }
+        }
+    }
+
+    fn directory(bundle: &Path, path: &PathBuf) -> io::Result<Self> {
+        let directory = open_directory(bundle, path)?;
+        match clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE) {
+            Ok(tree) => Ok(Self::Tree(tree)),
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(Self::Directory(directory)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A relative path has to stay in the bundle; an absolute one may go anywhere, but not through a magic link of /proc.
+fn open_directory(bundle: &Path, path: &PathBuf) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    if path.is_absolute() {
+        return Ok(rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)?);
+    }
+    let bundle = rustix::fs::openat(CWD, bundle, flags, Mode::empty())?;
+    Ok(rustix::fs::openat2(&bundle, path, flags, Mode::empty(), ResolveFlags::BENEATH)?)
+}
+
+/// Attaches the root over the host's root of this namespace, where it stays until [`enter`].
+pub(super) fn attach(source: &Source<'_>, setup: &Setup<'_>) -> io::Result<OwnedFd> {
+    let root = match source {
+        Source::Tree(tree) => {
+            MountAttr::propagate(tree.as_fd(), true, jail::Propagation::Private)?;
+            tree.try_clone()?
+        }
+        Source::Directory(directory) => {
+            clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE)?
+        }
+        Source::Image { image, layer, volatile } => layers::stack(image, *layer, *volatile, setup)?,
+        Source::Joined => return Err(io::ErrorKind::InvalidInput.into()),
+    };
+    mount::move_mount(&root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    Ok(root)
+}
+
+/// Makes the root the only file system of this namespace. The host's root ends up on top of the new one for a moment
+/// (see the notes of pivot_root(2)), so no place for it is needed in the image.
+pub(super) fn enter(tree: &Tree, no_pivot: bool) -> io::Result<()> {
+    rustix::process::fchdir(tree.root_fd())?;
+    if no_pivot {
+        // It covers the host's root already: that is as far as MS_MOVE gets, too.
+        rustix::process::chroot(c".")?;
+        return Ok(rustix::process::chdir(c"/")?);
+    }
+    rustix::process::pivot_root(c".", c".")?;
+    Ok(mount::unmount(c".", UnmountFlags::DETACH)?)
+}
+
+/// Attributes that would have been in the way before.
+pub(super) fn finish(tree: &Tree, setup: &Setup<'_>) -> io::Result<()> {
+    if setup.root_read_only {
+        MountAttr::RDONLY.add(tree.root_fd(), false)?;
+    }
+    if let Some((kind, recursive)) = setup.root_propagation {
+        MountAttr::propagate(tree.root_fd(), recursive, kind)?;
+    }
+    Ok(())
+}
