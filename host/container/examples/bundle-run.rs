@@ -13,10 +13,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cgroup::{Cgroup, Devices};
+use cgroup::{DevicePolicy, Group, GroupPath, Manager};
 use container::{ExecOptions, Io, Options, Request, RootSource, Target};
 use oci_spec::runtime::{Process, Spec};
-use plan::{ExitStatus, InstanceId, Resources};
+use plan::ExitStatus;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use rustix::process::{Pid, PidfdFlags};
 
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 struct Loaded {
     bundle: PathBuf,
     spec: Spec,
-    id: InstanceId,
+    id: String,
     words: Vec<String>,
 }
 
@@ -65,9 +65,15 @@ impl Loaded {
         Ok(Self {
             bundle: bundle.to_owned(),
             spec: serde_json::from_slice(&std::fs::read(bundle.join("config.json"))?)?,
-            id: std::fs::read_to_string(bundle.join("id"))?.trim().parse()?,
+            id: std::fs::read_to_string(bundle.join("id"))?.trim().to_owned(),
             words: options.split_ascii_whitespace().map(str::to_owned).collect(),
         })
+    }
+
+    fn group(&self) -> Result<Group> {
+        let path = GroupPath::for_container(&self.id)?;
+        let resources = self.spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+        Ok(Group::create(&path, Manager::Cgroupfs, resources, DevicePolicy::Rules, false)?)
     }
 
     fn has(&self, word: &str) -> bool {
@@ -78,13 +84,13 @@ impl Loaded {
         self.words.iter().find_map(|word| word.strip_prefix("preserve-fds=")?.parse().ok()).unwrap_or(0)
     }
 
-    fn request<'a>(&'a self, cgroup: &'a Cgroup, io: Io, state_dir: Option<&'a Path>) -> Request<'a> {
+    fn request<'a>(&'a self, cgroup: &'a Group, io: Io, state_dir: Option<&'a Path>) -> Request<'a> {
         let root = match self.bundle.join("image.erofs") {
             _ if !self.has("image") => RootSource::Spec,
             erofs => RootSource::Image { erofs: Box::leak(erofs.into_boxed_path()), layer: None, volatile: true },
         };
         Request {
-            id: "test",
+            id: &self.id,
             spec: &self.spec,
             bundle: &self.bundle,
             root,
@@ -102,12 +108,13 @@ impl Loaded {
 
 fn run(bundle: &Path) -> Result<ExitStatus> {
     let loaded = Loaded::new(bundle)?;
-    let cgroup = Cgroup::create(&loaded.id, &Resources::default(), Devices::ContainerDefault)?;
+    let cgroup = loaded.group()?;
     let result = container::create(&loaded.request(&cgroup, Io::Inherit, None)).and_then(|created| {
         let mut running = created.start()?;
         running.wait()
     });
-    cgroup::destroy(&loaded.id)?;
+    cgroup.kill()?;
+    cgroup.remove()?;
     Ok(result?)
 }
 
@@ -120,15 +127,16 @@ fn io(socket: Option<&str>) -> Result<Io> {
 
 fn create(bundle: &Path, socket: Option<&str>) -> Result<ExitStatus> {
     let loaded = Loaded::new(bundle)?;
-    let cgroup = Cgroup::create(&loaded.id, &Resources::default(), Devices::ContainerDefault)?;
-    let made = container::create(&loaded.request(&cgroup, io(socket)?, Some(bundle))).and_then(|created| created.leave());
+    let cgroup = loaded.group()?;
+    let made =
+        container::create(&loaded.request(&cgroup, io(socket)?, Some(bundle))).and_then(|created| created.leave());
     match made {
         Ok(running) => {
             std::fs::write(bundle.join("pid"), running.pid().to_string())?;
             Ok(ExitStatus::Exited(0))
         }
         Err(error) => {
-            cgroup::destroy(&loaded.id)?;
+            cgroup.remove()?;
             Err(error.into())
         }
     }
@@ -139,7 +147,7 @@ fn exec(bundle: &Path, process: &str, socket: Option<&str>) -> Result<ExitStatus
     let process: Process = serde_json::from_slice(&std::fs::read(process)?)?;
     let pid: i32 = std::fs::read_to_string(bundle.join("pid"))?.parse()?;
     let pidfd: OwnedFd = rustix::process::pidfd_open(Pid::from_raw(pid).ok_or("not a process")?, PidfdFlags::empty())?;
-    let cgroup = Cgroup::open(&loaded.id)?;
+    let cgroup = Group::open(&GroupPath::for_container(&loaded.id)?)?;
     let target = Target { pid, pidfd: pidfd.as_fd(), spec: &loaded.spec, cgroup: &cgroup };
     let options = ExecOptions { no_new_keyring: loaded.has("no-new-keyring"), preserve_fds: loaded.preserve_fds() };
     Ok(container::exec(&target, &process, io(socket)?, &options)?.wait()?)
@@ -147,7 +155,9 @@ fn exec(bundle: &Path, process: &str, socket: Option<&str>) -> Result<ExitStatus
 
 fn delete(bundle: &Path) -> Result<ExitStatus> {
     let loaded = Loaded::new(bundle)?;
-    cgroup::destroy(&loaded.id)?;
+    let cgroup = Group::open(&GroupPath::for_container(&loaded.id)?)?;
+    cgroup.kill()?;
+    cgroup.remove()?;
     let _ = std::fs::remove_file(bundle.join("start"));
     Ok(ExitStatus::Exited(0))
 }

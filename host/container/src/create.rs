@@ -70,14 +70,12 @@ pub fn create(request: &Request<'_>) -> Result<Created, Error> {
         joined,
         io: &request.io,
         cgroup: request.cgroup,
+        mover: request.cgroup.mover()?,
         no_pivot: options.no_pivot,
         listener,
         socket: child_socket,
     };
     let created = clone(context, socket)?;
-    if request.cgroup.birth_directory().is_none() || request.cgroup.needs_move() {
-        request.cgroup.move_born(created.pid)?;
-    }
     if setup.namespaces.is_new(Type::User) {
         identities::map(created.pid, &setup.namespaces).map_err(Error::IdMappings)?;
         message::send_go(&created.socket)?;

@@ -69,10 +69,12 @@ pub enum Stage {
     Sysctl,
     /// Set the NIS domain name.
     DomainName,
+    /// Enter its control groups.
+    Groups,
 }
 
 impl Stage {
-    const ALL: [Self; 30] = [
+    const ALL: [Self; 31] = [
         Self::Join,
         Self::PrivateMounts,
         Self::RootFs,
@@ -103,6 +105,7 @@ impl Stage {
         Self::Hook,
         Self::Sysctl,
         Self::DomainName,
+        Self::Groups,
     ];
 
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
@@ -142,6 +145,7 @@ impl fmt::Display for Stage {
             Self::Console => "make its terminal",
             Self::Hook => "run a hook",
             Self::Sysctl => "set a kernel parameter",
+            Self::Groups => "enter its control groups",
             Self::DomainName => "set its domain name",
         })
     }

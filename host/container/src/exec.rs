@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use cgroup::Cgroup;
+use cgroup::{Group, Mover};
 use jail::{Cloned, Namespaces, exit_now};
 use oci_spec::runtime::{LinuxNamespaceType as Type, Process, Spec};
 use rustix::fs::{Mode, OFlags};
@@ -26,7 +26,7 @@ pub struct Target<'a> {
     /// What it is.
     pub spec: &'a Spec,
     /// The groups that the new process goes to.
-    pub cgroup: &'a Cgroup,
+    pub cgroup: &'a Group,
 }
 
 /// Runs another program in a container, in the same namespaces as its first.
@@ -38,15 +38,16 @@ pub struct Target<'a> {
 pub fn exec(target: &Target<'_>, process: &Process, io: Io, options: &ExecOptions) -> Result<Running, Error> {
     let settings = Settings { no_new_keyring: options.no_new_keyring, preserve_fds: options.preserve_fds };
     let process = Prepared::new(process, target.spec.linux().as_ref(), settings)?;
+    let mover = target.cgroup.mover()?;
     let (socket, child_socket) = message::pair()?;
     match clone_into(target)? {
         Cloned::Child => {
             drop(socket);
-            run(target, &process, io, &child_socket)
+            run(target, &process, &mover, &io, &child_socket)
         }
         Cloned::Parent { pid, pidfd } => {
             drop((child_socket, io));
-            let started = move_and_start(target.cgroup, pid, &socket);
+            let started = message::send_go(&socket).and_then(|()| message::receive(&socket));
             if started.is_err() {
                 let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
                 let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
@@ -54,14 +55,6 @@ pub fn exec(target: &Target<'_>, process: &Process, io: Io, options: &ExecOption
             started.map(|()| Running::new(pid, pidfd))
         }
     }
-}
-
-fn move_and_start(cgroup: &Cgroup, pid: i32, socket: &OwnedFd) -> Result<(), Error> {
-    if cgroup.birth_directory().is_none() || cgroup.needs_move() {
-        cgroup.move_born(pid)?;
-    }
-    message::send_go(socket)?;
-    message::receive(socket)
 }
 
 /// Clones a child that is born in the container's process namespace: setns(2) decides where the *next* child is born, so
@@ -83,9 +76,9 @@ fn clone_into(target: &Target<'_>) -> Result<Cloned, Error> {
 }
 
 /// Becomes a further program, or reports why not and ends.
-fn run(target: &Target<'_>, process: &Prepared<'_>, io: Io, socket: &OwnedFd) -> ! {
+fn run(target: &Target<'_>, process: &Prepared<'_>, mover: &Mover, io: &Io, socket: &OwnedFd) -> ! {
     let _guard = ExitOnUnwind;
-    let Err(failure) = become_program(target, process, io, socket);
+    let Err(failure) = become_program(target, process, mover, io, socket);
     message::send_failure(socket, &failure);
     exit_now(125)
 }
@@ -93,14 +86,16 @@ fn run(target: &Target<'_>, process: &Prepared<'_>, io: Io, socket: &OwnedFd) ->
 fn become_program(
     target: &Target<'_>,
     process: &Prepared<'_>,
-    io: Io,
+    mover: &Mover,
+    io: &Io,
     socket: &OwnedFd,
 ) -> Result<Infallible, Failure> {
     if !message::wait_go(socket).at(Stage::Wait)? {
         return Err(Errno::CANCELED).at(Stage::Wait);
     }
+    mover.move_self().at(Stage::Groups)?;
     join(target)?;
-    let streams = console::streams(&io, None, process.terminal()).at(Stage::Console)?;
+    let streams = console::streams(io, None, process.terminal()).at(Stage::Console)?;
     process.take_streams(streams.get())?;
     process.become_program(&PrivateProc::default(), socket)
 }

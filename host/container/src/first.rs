@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use cgroup::Cgroup;
+use cgroup::{Group, Mover};
 use jail::{MountAttr, exit_now};
 use oci_spec::runtime::{ContainerState, LinuxNamespaceType as Type, Spec, State};
 use rustix::io::Errno;
@@ -38,7 +38,8 @@ pub(crate) struct Context<'a> {
     pub(crate) sources: Vec<Option<mounts::Bound>>,
     pub(crate) joined: Vec<(Type, OwnedFd)>,
     pub(crate) io: &'a Io,
-    pub(crate) cgroup: &'a Cgroup,
+    pub(crate) cgroup: &'a Group,
+    pub(crate) mover: Mover,
     pub(crate) no_pivot: bool,
     /// Where `start` will connect to.
     pub(crate) listener: Option<OwnedFd>,
@@ -66,6 +67,7 @@ pub(crate) fn run(mut context: Context<'_>) -> ! {
 /// Everything up to the program, which is then only to be executed.
 fn build(context: &mut Context<'_>, proc: &PrivateProc) -> Result<(), Failure> {
     let setup = context.setup;
+    context.mover.move_self().at(Stage::Groups)?;
     namespaces::enter(context, proc)?;
     let streams = if setup.namespaces.is_new(Type::Mount) {
         build_root(context)?

@@ -35,7 +35,8 @@ impl Failure {
     /// Of a hook that ran inside.
     pub(crate) fn hook(error: &crate::hooks::HookError) -> Self {
         use std::error::Error as _;
-        let errno = error.source().and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+        let errno =
+            error.source().and_then(|source| source.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
         Self {
             stage: Stage::Hook,
             errno: errno.unwrap_or(libc::ECANCELED),

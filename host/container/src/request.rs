@@ -1,7 +1,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use cgroup::Cgroup;
+use cgroup::Group;
 use oci_spec::runtime::Spec;
 use plan::Stdio;
 
@@ -19,7 +19,7 @@ pub struct Request<'a> {
     /// Its first process's standard streams.
     pub io: Io,
     /// Its control groups, made by the caller.
-    pub cgroup: &'a Cgroup,
+    pub cgroup: &'a Group,
     /// What the caller's command line says besides.
     pub options: Options<'a>,
 }

@@ -71,17 +71,16 @@ fn root_propagation(linux: &Linux) -> Result<Option<(Propagation, bool)>, Invali
         Some(found) => Ok(Some(found)),
         None => Err(InvalidSpec::new(
             "linux.rootfsPropagation",
-            Problem::NotOneOf { value: text.to_owned(), allowed: "private, shared, slave, unbindable, and these with r" },
+            Problem::NotOneOf {
+                value: text.to_owned(),
+                allowed: "private, shared, slave, unbindable, and these with r",
+            },
         )),
     }
 }
 
 /// A host or domain name (uname(2)): at most 64 bytes, and only of a UTS namespace that is not the host's.
-fn name<'a>(
-    name: Option<&'a str>,
-    field: &str,
-    namespaces: &Namespaces<'_>,
-) -> Result<Option<&'a str>, InvalidSpec> {
+fn name<'a>(name: Option<&'a str>, field: &str, namespaces: &Namespaces<'_>) -> Result<Option<&'a str>, InvalidSpec> {
     let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(None) };
     if name.len() > 64 {
         return Err(InvalidSpec::new(field, Problem::TooLong { longest: 64 }));

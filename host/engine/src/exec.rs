@@ -78,7 +78,11 @@ impl Engine {
         Ok(process)
     }
 
-    fn exec_in_terminal(&self, target: &container::plan_api::Target<'_>, process: &Process) -> Result<ExitStatus, Error> {
+    fn exec_in_terminal(
+        &self,
+        target: &container::plan_api::Target<'_>,
+        process: &Process,
+    ) -> Result<ExitStatus, Error> {
         let (stdio, output) = crate::supervisor::open_streams(true, true)?;
         let mut running = container::plan_api::exec(target, process, stdio)?;
         Relay::new(output)?.run(|| Ok(running.try_wait()?))

@@ -172,7 +172,11 @@ impl EtcFiles {
 
     fn paths(&self) -> container::plan_api::EtcFiles {
         let path = |name: &str| Some(Path::new(&self.dir).join(name));
-        container::plan_api::EtcFiles { hosts: path("hosts"), resolv_conf: path("resolv.conf"), hostname: path("hostname") }
+        container::plan_api::EtcFiles {
+            hosts: path("hosts"),
+            resolv_conf: path("resolv.conf"),
+            hostname: path("hostname"),
+        }
     }
 
     fn texts(&self, rewrite_table: PathBuf) -> unikernel::Extra {

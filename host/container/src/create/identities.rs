@@ -12,7 +12,8 @@ use crate::spec::Namespaces;
 pub(super) fn map(pid: i32, namespaces: &Namespaces<'_>) -> io::Result<()> {
     let privileged = rustix::process::geteuid().is_root();
     if !privileged {
-        let own = |mappings: &[LinuxIdMapping], id: u32| matches!(mappings, [one] if one.size() == 1 && one.host_id() == id);
+        let own =
+            |mappings: &[LinuxIdMapping], id: u32| matches!(mappings, [one] if one.size() == 1 && one.host_id() == id);
         let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         if !(own(namespaces.uids, uid) && own(namespaces.gids, gid)) {
             run("newuidmap", pid, namespaces.uids)?;

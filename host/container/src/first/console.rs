@@ -88,13 +88,14 @@ fn open(root: Root<'_>) -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let manager = root.open_file("/dev/pts/ptmx", flags)?;
     let stat = rustix::fs::fstat(&manager)?;
-    let is_ptmx = (FileType::from_raw_mode(stat.st_mode), stat.st_rdev)
-        == (FileType::CharacterDevice, rustix::fs::makedev(5, 2));
+    let is_ptmx =
+        (FileType::from_raw_mode(stat.st_mode), stat.st_rdev) == (FileType::CharacterDevice, rustix::fs::makedev(5, 2));
     if !is_ptmx || rustix::fs::fstatfs(&manager)?.f_type as u64 != DEVPTS_SUPER_MAGIC {
         return Err(Errno::NODEV.into());
     }
     rustix::pty::unlockpt(&manager)?;
-    let terminal = rustix::pty::ioctl_tiocgptpeer(&manager, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    let terminal =
+        rustix::pty::ioctl_tiocgptpeer(&manager, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     Ok((manager, terminal))
 }
 

@@ -96,7 +96,8 @@ impl Tree {
             file_system::leave_to_exec(place);
         }
         // What was known at that place or below cannot be seen any more.
-        let covered = |known: &Known| known.destination == destination || below(&known.destination, destination).is_some();
+        let covered =
+            |known: &Known| known.destination == destination || below(&known.destination, destination).is_some();
         self.known.retain(|known| !covered(known));
         match content {
             Content::Foreign => file_system::leave_to_exec(mount),

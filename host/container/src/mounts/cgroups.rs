@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use cgroup::Cgroup;
+use cgroup::Group;
 use jail::{MountAttr, OpenTreeFlags, clone_tree};
 use rustix::fs::{CWD, Mode};
 use rustix::io::Errno;
@@ -17,7 +17,7 @@ use crate::root::Kind;
 use crate::spec::Mount;
 
 /// With version 2 alone its group is the mount itself; with version 1 groups each has a directory there, as on a host.
-pub(super) fn mount(tree: &mut Tree, mount: &Mount<'_>, cgroup: &Cgroup) -> io::Result<()> {
+pub(super) fn mount(tree: &mut Tree, mount: &Mount<'_>, cgroup: &Group) -> io::Result<()> {
     let attributes = mount.attributes.set | MountAttr::NOSUID | MountAttr::NODEV | MountAttr::NOEXEC;
     let groups: Vec<_> = cgroup.directories().collect();
     let destination = &mount.destination;
@@ -68,9 +68,7 @@ fn view(path: &Path, attributes: MountAttr) -> io::Result<OwnedFd> {
 /// Without a group of its own: version 2 as the cgroup namespace shows it, or what the host shows.
 fn without_group(attributes: MountAttr) -> io::Result<OwnedFd> {
     let mount = match file_system::new(c"cgroup2", &[], HARMLESS) {
-        Err(Errno::PERM | Errno::BUSY | Errno::NODEV) => {
-            clone_tree(CWD, c"/sys/fs/cgroup", OpenTreeFlags::RECURSIVE)?
-        }
+        Err(Errno::PERM | Errno::BUSY | Errno::NODEV) => clone_tree(CWD, c"/sys/fs/cgroup", OpenTreeFlags::RECURSIVE)?,
         other => other?,
     };
     attributes.add(mount.as_fd(), true)?;

@@ -39,7 +39,8 @@ const LINKS: [(&str, &str); 6] = [
 
 /// Makes all devices and links; nothing where /dev is one that the host shares.
 pub(crate) fn make_all(tree: &mut Tree, setup: &Setup<'_>) -> Result<(), Failure> {
-    let shared = |mount: &crate::spec::Mount<'_>| mount.destination == "/dev" && matches!(mount.kind, Kind::Bind { .. });
+    let shared =
+        |mount: &crate::spec::Mount<'_>| mount.destination == "/dev" && matches!(mount.kind, Kind::Bind { .. });
     let before = umask(Mode::empty());
     if !setup.mounts.iter().any(shared) {
         for (path, major, minor) in DEFAULT {

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use cgroup::Cgroup;
+use cgroup::Group;
 use jail::{MountAttr, OpenTreeFlags, clone_tree};
 use oci_spec::runtime::LinuxNamespaceType;
 use rustix::fs::{CWD, OFlags, ResolveFlags};
@@ -26,7 +26,7 @@ pub(crate) fn perform_all(
     setup: &Setup<'_>,
     sources: Vec<Option<Bound>>,
     bundle: &Path,
-    cgroup: &Cgroup,
+    cgroup: &Group,
 ) -> Result<Late, Failure> {
     let mut late = Late::default();
     for (mount, source) in setup.mounts.iter().zip(sources) {
@@ -54,7 +54,7 @@ fn perform(
     source: Option<Bound>,
     namespaces: &Namespaces<'_>,
     bundle: &Path,
-    cgroup: &Cgroup,
+    cgroup: &Group,
     late: &mut Late,
 ) -> io::Result<()> {
     if mount.destination_no_follow {
@@ -68,9 +68,7 @@ fn perform(
             };
             bind_to(tree, mount, bound)
         }
-        Kind::New { file_system, options } => {
-            new_file_system(tree, mount, file_system, options, namespaces, late)
-        }
+        Kind::New { file_system, options } => new_file_system(tree, mount, file_system, options, namespaces, late),
         Kind::Cgroup => cgroups::mount(tree, mount, cgroup),
         Kind::Remount { options } => remount(tree, mount, options.as_deref()),
     }
@@ -190,6 +188,9 @@ fn remount(
             MountAttr::change(place.as_fd(), recursive, attributes.set, attributes.clear)?;
         }
     }
-    mount.propagation.iter().try_for_each(|(kind, recursive)| MountAttr::propagate(place.as_fd(), *recursive, *kind))?;
+    mount
+        .propagation
+        .iter()
+        .try_for_each(|(kind, recursive)| MountAttr::propagate(place.as_fd(), *recursive, *kind))?;
     Ok(())
 }

@@ -8,9 +8,9 @@ use jail::{Cloned, ExecArgs, Namespaces};
 use plan::{InstanceId, LaunchPlan, Stdio};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
+use super::init;
 use crate::error::Error;
 use crate::running::Running;
-use super::init;
 use crate::{image, message};
 
 /// Host files that the engine writes for a container, bound over the image's.

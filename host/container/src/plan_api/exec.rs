@@ -7,11 +7,11 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{DumpableBehavior, Signal, WaitId, WaitIdOptions};
 use rustix::thread::{CapabilitySet, ThreadNameSpaceType};
 
-use crate::plan_api::create::exec_args;
-use crate::error::{Error, Stage};
-use crate::running::Running;
 use super::init;
+use crate::error::{Error, Stage};
 use crate::message;
+use crate::plan_api::create::exec_args;
+use crate::running::Running;
 
 /// A running container.
 #[derive(Debug, Clone, Copy)]

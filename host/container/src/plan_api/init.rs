@@ -11,9 +11,9 @@ use plan::{LaunchPlan, Process, Stdio};
 use rustix::io::Errno;
 use rustix::thread::{ThreadNameSpaceType, UnshareFlags};
 
-use crate::plan_api::create::EtcFiles;
 use crate::error::Stage;
 use crate::message::{self, AtStage, Failure};
+use crate::plan_api::create::EtcFiles;
 
 mod binds;
 mod cgroups;

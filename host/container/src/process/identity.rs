@@ -11,8 +11,7 @@ pub(super) fn assume(process: &Process) -> io::Result<()> {
         capabilities.and_then(|sets| of(sets).as_ref()).map_or(CapabilitySet::empty(), bits)
     };
     jail::bound_capabilities(set(LinuxCapabilities::bounding))?;
-    let groups: Vec<Gid> =
-        user.additional_gids().iter().flatten().map(|gid| Gid::from_raw(*gid)).collect();
+    let groups: Vec<Gid> = user.additional_gids().iter().flatten().map(|gid| Gid::from_raw(*gid)).collect();
     rustix::thread::set_keep_capabilities(true)?;
     jail::become_user(user.uid(), user.gid(), &groups)?;
     rustix::thread::set_keep_capabilities(false)?;
@@ -24,7 +23,11 @@ pub(super) fn assume(process: &Process) -> io::Result<()> {
     rustix::thread::set_capabilities(None, sets)?;
     let ambient = set(LinuxCapabilities::ambient);
     for capability in ambient.iter() {
-        rustix::thread::configure_capability_in_ambient_set(capability, true)?;
+        // One that is not inheritable cannot be ambient; runc leaves it out, too, and its default specification has such.
+        match rustix::thread::configure_capability_in_ambient_set(capability, true) {
+            Ok(()) | Err(rustix::io::Errno::PERM) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     if process.no_new_privileges().unwrap_or(false) {
         rustix::thread::set_no_new_privs(true)?;
@@ -33,5 +36,6 @@ pub(super) fn assume(process: &Process) -> io::Result<()> {
 }
 
 fn bits(capabilities: &Capabilities) -> CapabilitySet {
-    capabilities.iter().map(|capability| CapabilitySet::from_bits_retain(1 << (*capability as u8))).collect()
+    // Both name them as the kernel does: SYS_ADMIN.
+    capabilities.iter().filter_map(|capability| CapabilitySet::from_name(&capability.to_string())).collect()
 }

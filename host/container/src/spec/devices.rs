@@ -31,8 +31,9 @@ pub(super) fn all(linux: &Linux) -> Result<Vec<Device<'_>>, InvalidSpec> {
             _ => Err(InvalidSpec::new(field(name), Problem::OutOfRange { value, least: 0, most })),
         };
         // `MAJOR` and `MINOR` of linux/kdev_t.h: 12 and 20 bits.
-        let numbers =
-            || Ok::<_, InvalidSpec>((number("major", device.major(), 0xfff)?, number("minor", device.minor(), 0xf_ffff)?));
+        let numbers = || {
+            Ok::<_, InvalidSpec>((number("major", device.major(), 0xfff)?, number("minor", device.minor(), 0xf_ffff)?))
+        };
         let node = match device.typ() {
             LinuxDeviceType::C | LinuxDeviceType::U => numbers().map(|(major, minor)| Node::Character(major, minor))?,
             LinuxDeviceType::B => numbers().map(|(major, minor)| Node::Block(major, minor))?,

@@ -90,9 +90,7 @@ fn attribute(option: &str, recursive: bool) -> Option<Effect> {
         "symfollow" => Clear(MountAttr::NOSYMFOLLOW, recursive),
         "noatime" => AccessTime(MountAttr::NOATIME, recursive),
         "strictatime" => AccessTime(MountAttr::STRICTATIME, recursive),
-        "relatime" | "atime" | "norelatime" | "nostrictatime" if recursive => {
-            AccessTime(MountAttr::empty(), recursive)
-        }
+        "relatime" | "atime" | "norelatime" | "nostrictatime" if recursive => AccessTime(MountAttr::empty(), recursive),
         _ => return None,
     })
 }

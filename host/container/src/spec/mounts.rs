@@ -146,7 +146,10 @@ fn kind<'a>(
     if let Some(recursive) = bind {
         if let Some(index) = options.data_index {
             let field = format!("{}[{index}]", field("options"));
-            return Err(InvalidSpec::new(field, Problem::Conflicts("bind, which makes no file system that could take it")));
+            return Err(InvalidSpec::new(
+                field,
+                Problem::Conflicts("bind, which makes no file system that could take it"),
+            ));
         }
         let source = mount.source().as_deref().filter(|source| !source.as_os_str().is_empty());
         let source = source.ok_or_else(|| InvalidSpec::missing(field("source")))?;
@@ -154,7 +157,10 @@ fn kind<'a>(
         return Ok(Kind::Bind { source, recursive, no_follow: source_no_follow || copy_symlink, copy_symlink });
     }
     if options.copy_symlink || options.source_no_follow {
-        return Err(InvalidSpec::new(field("options"), Problem::Needs("a bind mount for copy-symlink and src-nofollow")));
+        return Err(InvalidSpec::new(
+            field("options"),
+            Problem::Needs("a bind mount for copy-symlink and src-nofollow"),
+        ));
     }
     match file_system {
         "" | "none" => Err(InvalidSpec::missing(field("type"))),
@@ -172,7 +178,8 @@ fn new_file_system<'a>(
     let text = |name: &str, text: &str| CString::new(text).map_err(|_| InvalidSpec::new(field(name), Problem::NotText));
     let mut data = options.data.clone();
     // What a source means depends on the file system; for these it is only a name.
-    let named_only = ["proc", "sysfs", "tmpfs", "devpts", "mqueue", "ramfs", "debugfs", "tracefs"].contains(&file_system);
+    let named_only =
+        ["proc", "sysfs", "tmpfs", "devpts", "mqueue", "ramfs", "debugfs", "tracefs"].contains(&file_system);
     if let Some(source) = mount.source().as_ref().and_then(|source| source.to_str())
         && !source.is_empty()
         && !named_only

@@ -17,10 +17,7 @@ const IPC: [&str; 9] = [
     "kernel.msg_next_id",
 ];
 
-pub(super) fn all<'a>(
-    linux: &'a Linux,
-    namespaces: &Namespaces<'_>,
-) -> Result<Vec<(String, &'a str)>, InvalidSpec> {
+pub(super) fn all<'a>(linux: &'a Linux, namespaces: &Namespaces<'_>) -> Result<Vec<(String, &'a str)>, InvalidSpec> {
     let mut all = Vec::new();
     for (name, value) in linux.sysctl().iter().flatten() {
         let field = || format!("linux.sysctl[{name}]");

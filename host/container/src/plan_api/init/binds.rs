@@ -12,9 +12,9 @@ use rustix::fs::{CWD, FileType};
 use rustix::io::Errno;
 
 use super::mounts;
-use crate::plan_api::create::EtcFiles;
 use crate::error::Stage;
 use crate::message::{AtStage, Failure};
+use crate::plan_api::create::EtcFiles;
 use crate::root::{Kind, Root};
 
 impl EtcFiles {
