@@ -1,0 +1,17 @@
+# To be sourced first by a benchmark: executes it again in a mount namespace of its own where crun works.
+#
+# crun refuses hybrid control groups while the version 2 mount lists a controller. Giving that one to version 1, in the
+# mount namespace, cures it; it goes back with the last mount.
+if [ -z "${CORACLE_BENCH_INSIDE:-}" ]; then
+  exec env CORACLE_BENCH_INSIDE=1 unshare -m "$0" "$@"
+fi
+unified=/sys/fs/cgroup/unified/cgroup.controllers
+made=()
+if [ -r "$unified" ]; then
+  for controller in $(cat "$unified"); do
+    dir="/sys/fs/cgroup/$controller"
+    [ -e "$dir" ] || { mkdir "$dir" && made+=("$dir"); }
+    mount -t cgroup -o "$controller" cgroup "$dir" 2>/dev/null || true
+  done
+  trap 'for dir in "${made[@]:-}"; do [ -z "$dir" ] || { umount "$dir"; rmdir "$dir"; } 2>/dev/null || true; done' EXIT
+fi
