@@ -15,11 +15,12 @@ setup: ## Install what is missing (Debian packages, Rust targets)
 	@scripts/setup.sh
 
 build: setup ## Build everything into dist/
-	@$(CARGO) build --release -p cli -p agent -p compare
+	@$(CARGO) build --release -p cli -p oci -p agent -p compare
 	@$(CARGO) build --release -p unikernel-process --target $(GUEST_TARGET)
 	@mkdir -p $(DIST)
-	@install -m 0755 $(TARGET_DIR)/$(HOST_TARGET)/release/{coracle,coracle-agent,coracle-probe} \
+	@install -m 0755 $(TARGET_DIR)/$(HOST_TARGET)/release/{coracle,coracle-oci,coracle-agent,coracle-probe} \
 		$(TARGET_DIR)/$(GUEST_TARGET)/release/coracle-unikernel $(DIST)/
+	@ln -sf coracle-oci $(DIST)/coracle-oci-unikernel && ln -sf coracle-oci $(DIST)/coracle-oci-microvm
 
 test: build ## Run every test
 	@scripts/test.sh

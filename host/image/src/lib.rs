@@ -3,6 +3,7 @@
 mod assemble;
 mod config;
 mod digest;
+mod directory;
 pub mod erofs;
 mod extract;
 mod file;
@@ -21,6 +22,7 @@ mod user;
 pub use assemble::AssembleError;
 pub use config::{Healthcheck, ImageConfig};
 pub use digest::{Digest, DigestError};
+pub use directory::{DirectoryError, write_directory};
 pub use erofs::{ErofsError, WriteError};
 pub use extract::{ExtractError, extract, extract_root};
 pub use file::FileError;

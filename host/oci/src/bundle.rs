@@ -1,0 +1,156 @@
+//! Bundles: `config.json` and what it says about the root file system.
+//! <https://github.com/opencontainers/runtime-spec/blob/main/bundle.md>
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::{LinuxResources, Process, Spec};
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+
+/// The largest configuration: a hundred times what engines write.
+const LARGEST: u64 = 16 << 20;
+
+/// An opened bundle.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    /// Absolute.
+    pub(crate) path: PathBuf,
+    /// The configuration's text, kept with the state.
+    pub(crate) text: String,
+    pub(crate) spec: Spec,
+}
+
+impl Bundle {
+    /// Opens the bundle in `directory`, whose configuration is `config` or its `config.json`.
+    pub(crate) fn open(directory: &Path, config: Option<&Path>) -> Result<Self, Error> {
+        let path = absolute(directory)?;
+        let file = match config {
+            Some(config) => absolute(config)?,
+            None => path.join("config.json"),
+        };
+        let text = read_text(&file)?;
+        let spec = parse_config(&file, text.as_bytes())?;
+        Ok(Self { path, text, spec })
+    }
+
+    /// The root file system's directory.
+    pub(crate) fn rootfs(&self) -> PathBuf {
+        let root = self.spec.root().as_ref().map(|root| root.path().as_path());
+        self.path.join(root.unwrap_or(Path::new("")))
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::File { action: "resolve", path: path.to_owned(), source })
+}
+
+/// Reads a whole file of bounded length; `-` is standard input.
+pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
+    let error = |source| Error::File { action: "read", path: path.to_owned(), source };
+    let mut bytes = Vec::with_capacity(64 << 10);
+    let read = match path.to_str() {
+        Some("-") => std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
+        _ => std::fs::File::open(path).map_err(error)?.take(LARGEST + 1).read_to_end(&mut bytes),
+    };
+    if read.map_err(error)? as u64 > LARGEST {
+        return Err(Error::TooLong { path: path.to_owned(), limit: LARGEST });
+    }
+    String::from_utf8(bytes).map_err(|_| Error::Unusable { path: path.to_owned(), reason: "it is not text in UTF-8" })
+}
+
+/// Reads a configuration. `path` names it in errors.
+///
+/// # Errors
+/// [`Error::Config`] with the name of the field that has a wrong type or value, [`Error::Unusable`] and [`Error::Version`]
+/// for what no container can be made of. Values that the kernel decides upon are checked when the container is made.
+pub fn parse_config(path: &Path, bytes: &[u8]) -> Result<Spec, Error> {
+    let spec: Spec = parse_object(path, bytes)?;
+    let unusable = |reason| Err(Error::Unusable { path: path.to_owned(), reason });
+    if !is_known_version(spec.version()) {
+        return Err(Error::Version { path: path.to_owned(), version: spec.version().clone() });
+    }
+    let Some(root) = spec.root() else {
+        return unusable("root: it is required: name the root file system in root.path");
+    };
+    if root.path().as_os_str().is_empty() {
+        return unusable("root.path: it is empty");
+    }
+    if spec.linux().is_none() {
+        return unusable("linux: it is required: this runtime makes containers of Linux only");
+    }
+    if spec.process().as_ref().is_some_and(|process| process.args().as_ref().is_none_or(Vec::is_empty)) {
+        return unusable("process.args: it is empty: name the program to run");
+    }
+    Ok(spec)
+}
+
+/// The file of `exec --process`.
+pub(crate) fn parse_process(path: &Path) -> Result<Process, Error> {
+    parse_object(path, read_text(path)?.as_bytes())
+}
+
+/// The file of `update --resources`.
+pub(crate) fn parse_resources(path: &Path) -> Result<LinuxResources, Error> {
+    parse_object(path, read_text(path)?.as_bytes())
+}
+
+/// serde takes a list for a structure, too, field by field; JSON of the specification is an object.
+fn parse_object<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'{') | None => parse(path, bytes),
+        Some(_) => Err(Error::Unusable { path: path.to_owned(), reason: "it is not a JSON object" }),
+    }
+}
+
+/// A second pass finds the name of a field that is wrong: only errors pay for it.
+fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|first| {
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let (field, source) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Ok(_) => (String::new(), first),
+            Err(error) => (error.path().to_string(), error.into_inner()),
+        };
+        Error::Config { path: path.to_owned(), field, source }
+    })
+}
+
+/// Version 1 of the specification is compatible in both directions: a runtime ignores what it does not know.
+fn is_known_version(version: &str) -> bool {
+    let mut parts = version.split(['-', '+']).next().unwrap_or_default().split('.');
+    let number = |part: Option<&str>| part.and_then(|part| part.parse::<u32>().ok());
+    let known = matches!(number(parts.next()), Some(1));
+    known && number(parts.next()).is_some() && number(parts.next()).is_some() && parts.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        parse_config(Path::new("config.json"), text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn versions() {
+        for good in ["1.0.0", "1.0.2-dev", "1.2.1", "1.3.0", "1.0.0-rc5"] {
+            assert!(is_known_version(good), "{good}");
+        }
+        for bad in ["", "1", "1.0", "2.0.0", "0.9.0", "1.x.0", "1.0.0.0"] {
+            assert!(!is_known_version(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_field() {
+        let wrong = r#"{"ociVersion":"1.0.0","root":{"path":"r"},"linux":{},"process":{"cwd":"/","args":["a"],"user":{"uid":"x","gid":0}}}"#;
+        assert!(error(wrong).contains("process.user.uid"), "{}", error(wrong));
+        assert!(error("{").contains("EOF"));
+        assert!(error("[]").contains("not a JSON object"));
+        assert!(error(r#"{"ociVersion":"2.0.0"}"#).contains("unknown version '2.0.0'"));
+        assert!(error(r#"{"ociVersion":"1.0.0","linux":{}}"#).contains("root"));
+        assert!(error(r#"{"ociVersion":"1.0.0","root":{"path":""},"linux":{}}"#).contains("root.path"));
+        assert!(error(r#"{"ociVersion":"1.0.0","root":{"path":"r"}}"#).contains("linux"));
+    }
+}

@@ -1,0 +1,59 @@
+//! The OCI runtime's command line, runc's with crun's additions.
+//!
+//! Engines (containerd, Docker, Podman, CRI-O, buildah) execute it once for each step of a container's life: `create`, `start`,
+//! `kill`, `delete`. Between the steps a container is one directory `<root>/<id>` and its processes; there is no daemon.
+//! The runtime specification's [operations](https://github.com/opencontainers/runtime-spec/blob/main/runtime.md#operations)
+//! are the modules of `commands`.
+
+mod args;
+mod bundle;
+mod commands;
+mod error;
+mod id;
+mod log;
+mod state;
+mod sys;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use crate::bundle::parse_config;
+pub use crate::error::Error;
+pub use crate::id::ContainerId;
+pub use crate::state::{Record, Status};
+
+use crate::args::Cli;
+use crate::commands::Context;
+use crate::log::Log;
+
+/// Does what the arguments say and returns the exit status.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&arguments, &error),
+    };
+    let log = Log::new(&cli.globals);
+    let context = Context::new(cli.globals, arguments.first());
+    match commands::execute(&context, cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            log.error(&error::chain(&error));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Help and versions go to standard output with status 0; wrong usage is an error like any other, which engines look for
+/// in the log file.
+fn usage(arguments: &[OsString], error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    Log::from_arguments(arguments).error(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    ExitCode::FAILURE
+}
