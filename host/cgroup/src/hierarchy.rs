@@ -40,25 +40,32 @@ pub(crate) fn enable(layout: &Layout, group: &Group, needs: &[Need]) -> Result<(
     Ok(())
 }
 
-/// Writes `cgroup.subtree_control`. What no limit needs may be refused, for example by a group with processes of its own.
+/// Writes `cgroup.subtree_control`. What no limit needs may be refused.
 fn hand_down(path: &Path, names: &[&str], required: &dyn Fn(&str) -> bool) -> Result<(), Error> {
     const FILE: &str = "cgroup.subtree_control";
     let Some(directory) = Directory::open(path.to_owned())? else { return Ok(()) };
     let enabled = directory.read(FILE)?;
     let missing: Vec<_> = names.iter().filter(|name| !enabled.split_ascii_whitespace().any(|n| n == **name)).collect();
-    let all = missing.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
-    if missing.is_empty() || directory.try_write(FILE, &all).is_ok() {
+    if missing.is_empty() {
         return Ok(());
     }
+    let all = missing.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ");
+    let error = |value: &str, errno: Errno| {
+        Err(Error::Write { path: directory.path().join(FILE), value: value.to_owned(), source: errno.into() })
+    };
+    match directory.try_write(FILE, &all) {
+        Ok(()) => return Ok(()),
+        // A group with processes of its own hands nothing down ("No Internal Process Constraint"). To try one by one would do
+        // harm: the kernel takes those controllers that work on threads, and then no process can be put below any more.
+        Err(Errno::BUSY) if missing.iter().any(|name| required(name)) => return error(&all, Errno::BUSY),
+        Err(Errno::BUSY) => return Ok(()),
+        Err(_) => {}
+    }
     for name in missing {
-        match directory.try_write(FILE, &format!("+{name}")) {
-            Err(Errno::NOENT) => {}
-            Err(_) if !required(name) => {}
-            Err(errno) => {
-                let path = directory.path().join(FILE);
-                return Err(Error::Write { path, value: format!("+{name}"), source: errno.into() });
-            }
-            Ok(()) => {}
+        let value = format!("+{name}");
+        match directory.try_write(FILE, &value) {
+            Err(errno) if errno != Errno::NOENT && required(name) => return error(&value, errno),
+            _ => {}
         }
     }
     Ok(())
