@@ -83,3 +83,30 @@ fn give_up(group: &Directory, frozen: bool, thaw: impl Fn() -> Result<(), Error>
     let state = if frozen { "frozen" } else { "running" };
     Err(Error::Unfrozen { path: group.path().to_owned(), state, seconds: PATIENCE.as_secs() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Version 1 on the machine's own hierarchy, in a group of this test.
+    #[test]
+    fn version_1() {
+        let layout = crate::Layout::detect().unwrap_or_default();
+        let Some(root) = layout.legacy(Controller::Freezer) else {
+            eprintln!("SKIP: no version 1 freezer");
+            return;
+        };
+        let (group, _) =
+            Directory::create_below(root, &format!("coracle-test-{}-freezer", std::process::id())).unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let result = group
+            .write("cgroup.procs", &child.id().to_string())
+            .and_then(|()| set_v1(&group, true))
+            .and_then(|()| group.read("freezer.state"))
+            .and_then(|state| set_v1(&group, false).map(|()| state));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        rustix::fs::rmdir(group.path()).unwrap();
+        assert_eq!(result.unwrap().trim(), "FROZEN");
+    }
+}

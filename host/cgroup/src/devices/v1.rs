@@ -94,6 +94,27 @@ mod tests {
         assert_eq!(lines(&["+a", "-b 8:0 w"]), ["b 8:0 w"]);
     }
 
+    /// On the machine's own hierarchy, in a group of this test.
+    #[test]
+    fn the_kernel_keeps_the_list() {
+        let layout = crate::Layout::detect().unwrap_or_default();
+        let Some(root) = layout.legacy(crate::Controller::Devices) else {
+            eprintln!("SKIP: no version 1 devices controller");
+            return;
+        };
+        let (group, _) =
+            Directory::create_below(root, &format!("coracle-test-{}-devices", std::process::id())).unwrap();
+        let list = |given: &[&str]| {
+            restrict(&group, &rules(given))?;
+            group.read("devices.list")
+        };
+        let (some, all, again) = (list(&["+c 1:3 rw", "+b 8:* m"]), list(&["+a"]), list(&["-a", "+c 1:5 r"]));
+        rustix::fs::rmdir(group.path()).unwrap();
+        assert_eq!(some.unwrap(), "c 1:3 rw\nb 8:* m\n");
+        assert_eq!(all.unwrap(), "a *:* rwm\n");
+        assert_eq!(again.unwrap(), "c 1:5 r\n");
+    }
+
     #[test]
     fn what_version_1_cannot_express_is_an_error() {
         assert!(matches!(Set::of(&rules(&["+c 1:* rw", "-c 1:3 r"])), Err(Error::DeviceOverlap { .. })));
