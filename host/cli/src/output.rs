@@ -24,6 +24,16 @@ pub(crate) fn json(value: &impl Serialize) {
     }
 }
 
+/// A value as JSON in one line.
+pub(crate) fn compact(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
+/// Prints a line; an error means that nobody reads any more.
+pub(crate) fn try_line(text: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{text}")
+}
+
 /// Prints a line. A reader that went away (`coracle ps | head -1`) is no error.
 pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use engine::{Engine, RunOutcome, RunRequest};
+use engine::{Engine, LogOptions, RunOutcome, RunRequest, Streams};
 
 use crate::redis::{Load, benchmark};
 use crate::subject::{Level, Subject};
@@ -87,9 +87,11 @@ fn null_call(engine: &Engine, level: Level, options: &Options) -> Result<f64, Er
         ..RunRequest::new(isolation, PROBE_IMAGE)
     };
     pack_probe(engine, &probe)?;
-    let RunOutcome::Detached(id) = engine.run(&request, true)? else { unreachable!("it was started detached") };
+    let RunOutcome::Detached(id) = engine.run(&request, true, &Streams::default())? else {
+        unreachable!("it was started detached")
+    };
     engine.wait(id.as_str())?;
-    let text: String = engine.logs(id.as_str(), false)?.flatten().map(|line| line.log).collect();
+    let text: String = engine.logs(id.as_str(), LogOptions::default())?.flatten().map(|line| line.log).collect();
     engine.remove(id.as_str(), true)?;
     number(&text)
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use engine::{Engine, RunOutcome, RunRequest};
+use engine::{Engine, LogOptions, RunOutcome, RunRequest, Streams};
 use plan::Isolation;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde::{Serialize, Serializer};
@@ -111,7 +111,9 @@ impl<'a> Subject<'a> {
         port: u16,
     ) -> Result<Self, Error> {
         let request = RunRequest { isolation, auto_remove: false, ..request.clone() };
-        let RunOutcome::Detached(id) = engine.run(&request, true)? else { unreachable!("it was started detached") };
+        let RunOutcome::Detached(id) = engine.run(&request, true, &Streams::default())? else {
+            unreachable!("it was started detached")
+        };
         let instance = engine.find(id.as_str())?;
         let address = instance.record.address.unwrap_or(Ipv4Addr::LOCALHOST);
         let kind = Kind::Instance(engine, id.to_string());
@@ -152,7 +154,7 @@ impl<'a> Subject<'a> {
 
     fn last_words(&self) -> String {
         let Kind::Instance(engine, id) = &self.kind else { return String::new() };
-        let lines = engine.logs(id, false).into_iter().flatten().flatten().map(|line| line.log);
+        let lines = engine.logs(id, LogOptions::default()).into_iter().flatten().flatten().map(|line| line.log);
         lines.last().map_or_else(String::new, |line| format!(": {}", line.trim()))
     }
 }

@@ -106,6 +106,26 @@ pub enum Error {
     /// A system call failed.
     #[error("{0}")]
     System(&'static str, #[source] io::Error),
+    /// There is no journal to log to.
+    #[error(
+        "the journal's socket {socket} cannot be reached; choose --log-driver json-file where systemd-journald does not run"
+    )]
+    NoJournal {
+        /// Where it should be.
+        socket: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The output went elsewhere.
+    #[error("the log of instance '{name}' cannot be read: its log driver is {driver} ({hint})")]
+    NoLog {
+        /// The instance's name.
+        name: String,
+        /// Its log driver.
+        driver: &'static str,
+        /// Where its output is.
+        hint: &'static str,
+    },
     /// The supervisor ended without a word.
     #[error("the instance's supervisor ended unexpectedly; `coracle system check --fix` cleans up")]
     SupervisorLost,

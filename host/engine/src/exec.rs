@@ -24,6 +24,8 @@ pub struct ExecRequest {
     pub terminal: bool,
     /// Do not wait for its end.
     pub detach: bool,
+    /// Give the program all capabilities.
+    pub privileged: bool,
 }
 
 impl Engine {
@@ -31,7 +33,7 @@ impl Engine {
     ///
     /// The calling process must have one thread: the program is forked from it.
     pub fn exec(&self, what: &str, request: &ExecRequest) -> Result<ExitStatus, Error> {
-        let instance = self.running(what)?;
+        let instance = self.active(what)?;
         let level = instance.plan.isolation;
         if level != Isolation::Container {
             let hint = match level {
@@ -41,14 +43,10 @@ impl Engine {
             return Err(Error::Unsupported { what: "exec", level, hint });
         }
         let process = self.exec_process(&instance, request)?;
-        let first = instance.record.process.as_ref();
-        let pidfd = first.and_then(|process| process.open()).ok_or(Error::SupervisorLost)?;
-        let pid = instance.record.pid().unwrap_or_default();
-        let target = container::plan_api::Target { id: &instance.plan.id, pid, pidfd: pidfd.as_fd() };
         if request.terminal {
-            return self.exec_in_terminal(&target, &process);
+            return exec_in_terminal(&instance, &process);
         }
-        let mut running = container::plan_api::exec(&target, &process, inherited(request.interactive)?)?;
+        let mut running = exec_in(&instance, &process, inherited(request.interactive)?, request.privileged)?;
         if request.detach {
             return Ok(ExitStatus::Exited(0));
         }
@@ -77,16 +75,27 @@ impl Engine {
         }
         Ok(process)
     }
+}
 
-    fn exec_in_terminal(
-        &self,
-        target: &container::plan_api::Target<'_>,
-        process: &Process,
-    ) -> Result<ExitStatus, Error> {
-        let (stdio, output) = crate::supervisor::open_streams(true, true)?;
-        let mut running = container::plan_api::exec(target, process, stdio)?;
-        Relay::new(output)?.run(|| Ok(running.try_wait()?))
-    }
+/// Runs a further program in a container that runs.
+pub(crate) fn exec_in(
+    instance: &Instance,
+    process: &Process,
+    io: Stdio,
+    privileged: bool,
+) -> Result<container::Running, Error> {
+    let _ = privileged;
+    let first = instance.record.process.as_ref();
+    let pidfd = first.and_then(|process| process.open()).ok_or(Error::SupervisorLost)?;
+    let pid = instance.record.pid().unwrap_or_default();
+    let target = container::plan_api::Target { id: &instance.plan.id, pid, pidfd: pidfd.as_fd() };
+    Ok(container::plan_api::exec(&target, process, io)?)
+}
+
+fn exec_in_terminal(instance: &Instance, process: &Process) -> Result<ExitStatus, Error> {
+    let (stdio, output) = crate::supervisor::open_streams(true, true)?;
+    let mut running = exec_in(instance, process, stdio, false)?;
+    Relay::new(output)?.run(|| Ok(running.try_wait()?))
 }
 
 /// The command's own streams; without `-i` the program reads nothing.

@@ -6,7 +6,10 @@
 mod capability;
 mod command_line;
 mod error;
+mod events;
 mod exec;
+mod follow;
+mod groups;
 mod instance;
 mod launch;
 mod lifecycle;
@@ -15,6 +18,8 @@ mod limits;
 mod logs;
 mod memory;
 mod paths;
+mod pause;
+mod rename;
 mod request;
 mod rewrite;
 mod seccomp_profile;
@@ -22,9 +27,13 @@ mod settings;
 mod signal;
 #[allow(dead_code, reason = "its users follow with the next step")]
 mod spec;
+mod start;
+mod stats;
 mod supervisor;
 mod sys;
 mod system;
+mod time;
+mod top;
 mod volumes;
 
 use std::os::fd::AsFd;
@@ -32,18 +41,22 @@ use std::os::fd::AsFd;
 pub use capability::{ParseCapabilityError, parse_capability};
 pub use command_line::command_line;
 pub use error::{Error, chain};
+pub use events::{Actor, Event, EventFilter, Events, ParseFilterError};
 pub use exec::ExecRequest;
-pub use instance::{Health, Instance, Record, Status};
+pub use instance::{CheckLog, Checked, Health, Instance, Record, Status};
 pub use lifecycle_request::LifecycleRequest;
 pub use limits::LimitError;
-pub use logs::Logs;
+pub use logs::{LogOptions, Logs};
 pub use paths::Paths;
 use plan::ExitStatus;
 pub use request::RunRequest;
 pub use seccomp_profile::ProfileError;
 pub use signal::{ParseSignalError, parse_signal};
-pub use supervisor::{LogLine, Streams, Terminal};
+pub use stats::Usage;
+pub use supervisor::{DetachKeys, LogLine, ParseKeysError, Streams, Terminal};
 pub use system::{Capability, Finding, SystemInfo};
+pub use time::{ParseTimeError, parse_time};
+pub use top::Processes;
 pub use volumes::{NamedVolume, is_volume_name};
 
 pub(crate) use instance::Instances;
@@ -90,16 +103,17 @@ impl Engine {
     /// streams, signals and the window size on, and returns when the program has ended.
     ///
     /// The calling process must have one thread: the instance's supervisor is forked from it.
-    pub fn run(&self, request: &RunRequest, detach: bool) -> Result<RunOutcome, Error> {
+    pub fn run(&self, request: &RunRequest, detach: bool, streams: &Streams) -> Result<RunOutcome, Error> {
         let plan = request.plan(self)?;
-        let instance = self.instances.create(&plan)?;
-        let mut client = supervisor::spawn(&self.paths, instance, request.interactive)?;
+        let instance = self.instances.create(&plan, Status::Created)?;
+        events::write(&self.paths, &plan, "create", &[]);
+        let mut client = supervisor::spawn(&self.paths, instance)?;
         if detach {
             client.started()?;
             return Ok(RunOutcome::Detached(plan.id));
         }
-        let streams = Streams { interactive: request.interactive, terminal: request.terminal };
-        client.relay(&streams).map(RunOutcome::Exited)
+        let ended = client.relay(&Streams { terminal: request.terminal, ..streams.clone() })?;
+        Ok(ended.map_or(RunOutcome::Detached(plan.id), RunOutcome::Exited))
     }
 
     /// Every instance, oldest first.

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::instance::Health;
 use crate::supervisor::{Client, Frame};
-use crate::{Engine, Error, Instance, Streams, launch};
+use crate::{Engine, Error, Instance, Streams, events, launch};
 
 impl Engine {
     /// Waits until the instance has ended, and gives its exit status; one that nobody recorded counts as 255, as Docker's.
@@ -35,12 +35,18 @@ impl Engine {
     }
 
     /// Passes streams and signals between the command and a running instance until it ends.
-    pub fn attach(&self, what: &str, interactive: bool) -> Result<ExitStatus, Error> {
-        let instance = self.running(what)?;
+    ///
+    /// `None` if the detach keys were typed.
+    pub fn attach(&self, what: &str, streams: &Streams) -> Result<Option<ExitStatus>, Error> {
+        let instance = self.active(what)?;
         let mut client = Client::connect(instance.dir())?;
         client.send(&Frame::Wait)?;
         client.request(&Frame::Attach)?;
-        client.relay(&Streams { interactive, terminal: instance.plan.process.terminal })
+        if instance.plan.process.terminal {
+            client.redraw();
+        }
+        events::write(&self.paths, &instance.plan, "attach", &[]);
+        client.relay(&Streams { terminal: instance.plan.process.terminal, ..streams.clone() })
     }
 
     /// Sends a signal to the program.
@@ -50,8 +56,15 @@ impl Engine {
         self.signal(&instance, signal)
     }
 
+    /// Tells the supervisor that the coming end is wanted. One that is gone starts nothing again.
+    fn no_further_run(instance: &Instance) {
+        if let Ok(mut client) = Client::connect(instance.dir()) {
+            let _ = client.request(&Frame::Stopping);
+        }
+    }
+
     /// An instance that is being started gets its signal when it runs: before, there may be nothing that could get it.
-    fn started(&self, what: &str) -> Result<Instance, Error> {
+    pub(crate) fn started(&self, what: &str) -> Result<Instance, Error> {
         let mut pause = Duration::from_millis(1);
         loop {
             let instance = self.find(what)?;
@@ -66,7 +79,9 @@ impl Engine {
     fn signal(&self, instance: &Instance, signal: i32) -> Result<(), Error> {
         let number = u8::try_from(signal).map_err(|_| Error::Invalid(format!("{signal} is no signal")))?;
         if let Ok(mut client) = Client::connect(instance.dir()) {
-            return client.request(&Frame::Signal(number));
+            client.request(&Frame::Signal(number))?;
+            events::write(&self.paths, &instance.plan, "kill", &[("signal", &signal.to_string())]);
+            return Ok(());
         }
         // Without its supervisor the program is reached directly; inside a virtual machine only its end can be had.
         let named = Signal::from_named_raw(signal).unwrap_or(Signal::KILL);
@@ -83,14 +98,22 @@ impl Engine {
         if !instance.health.is_alive() {
             return Ok(());
         }
-        self.signal(&instance, signal.unwrap_or(instance.plan.stop_signal))?;
+        Self::no_further_run(&instance);
+        if instance.health == Health::Paused {
+            self.unpause(what)?;
+        }
+        if instance.health != Health::Restarting {
+            self.signal(&instance, signal.unwrap_or(instance.plan.stop_signal))?;
+        }
         if !self.ends_within(&instance, grace)? {
             self.end(&instance)?;
         }
         match self.instances.load(&instance.plan.id) {
-            Ok(mut now) if now.health == Health::Dead => self.record_end(&mut now),
-            _ => Ok(()),
+            Ok(mut now) if now.health == Health::Dead => self.record_end(&mut now)?,
+            _ => {}
         }
+        events::write(&self.paths, &instance.plan, "stop", &[]);
+        Ok(())
     }
 
     /// Does for an instance whose supervisor was killed what that would have done at its end.
@@ -106,6 +129,7 @@ impl Engine {
 
     /// SIGKILL, and waits for the end.
     fn end(&self, instance: &Instance) -> Result<(), Error> {
+        Self::no_further_run(instance);
         let _ = self.signal(instance, libc::SIGKILL);
         if !self.ends_within(instance, Duration::from_secs(10))?
             && let Some(process) = &instance.record.process
@@ -150,7 +174,9 @@ impl Engine {
         }
         // A supervisor that was killed has cleaned nothing; one that was not has left nothing: then this does nothing.
         launch::destroy(&self.paths, &instance.plan)?;
-        self.instances.remove(&instance.plan.id, Some(&instance.plan.name))
+        self.instances.remove(&instance.plan.id, Some(&instance.plan.name))?;
+        events::write(&self.paths, &instance.plan, "destroy", &[]);
+        Ok(())
     }
 
     /// Nothing is known of it but its directory and its name: what carries its id elsewhere is found by `system check`.
@@ -176,8 +202,8 @@ impl Engine {
         Ok(instance)
     }
 
-    fn must_run(instance: &Instance) -> Result<(), Error> {
-        if matches!(instance.health, Health::Running | Health::Unsupervised) {
+    pub(crate) fn must_run(instance: &Instance) -> Result<(), Error> {
+        if instance.health.is_running() {
             return Ok(());
         }
         let hint = "`coracle ps` lists those that run";

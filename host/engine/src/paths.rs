@@ -65,6 +65,11 @@ impl Paths {
         self.root.join("kernels")
     }
 
+    /// What happened.
+    pub(crate) fn events(&self) -> PathBuf {
+        self.root.join("events.log")
+    }
+
     /// What does not outlive a reboot.
     pub fn run(&self) -> &Path {
         &self.run

@@ -107,6 +107,15 @@ impl Network {
         Ok(fd)
     }
 
+    /// Gives an instance that has a lease another name, under which the others find it from now on.
+    pub fn rename(&self, id: &InstanceId, name: &str) -> Result<(), Error> {
+        let locked = self.store.lock()?;
+        match self.store.read(id)? {
+            Some(lease) => locked.write(&Lease { name: name.to_owned(), ..lease }),
+            None => Ok(()),
+        }
+    }
+
     /// Leads ports of the host to the instance, all or none of them, beside those that lead there already.
     pub fn publish(&self, lease: &Lease, mappings: &[PortMapping]) -> Result<(), Error> {
         if mappings.is_empty() {

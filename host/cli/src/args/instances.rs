@@ -1,5 +1,7 @@
 //! Commands on instances.
 
+use std::time::SystemTime;
+
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -23,6 +25,12 @@ pub(crate) struct PsArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  coracle logs -f web
+  coracle logs --since 10m --tail 100 -t web
+
+TIME is 10m (ago), 2026-01-31T12:00:00Z or seconds since 1970.")]
 pub(crate) struct LogsArgs {
     /// Wait for more until the instance ends
     #[arg(short, long)]
@@ -30,11 +38,21 @@ pub(crate) struct LogsArgs {
     /// Show when each line was printed
     #[arg(short, long)]
     pub(crate) timestamps: bool,
-    /// Only the last lines
-    #[arg(short = 'n', long, value_name = "N")]
+    /// Only the last lines of those that are there
+    #[arg(short = 'n', long, value_name = "N|all", value_parser = parse_tail)]
     pub(crate) tail: Option<usize>,
+    /// Only lines from then on
+    #[arg(long, value_name = "TIME", value_parser = engine::parse_time)]
+    pub(crate) since: Option<SystemTime>,
+    /// Only lines until then
+    #[arg(long, value_name = "TIME", value_parser = engine::parse_time)]
+    pub(crate) until: Option<SystemTime>,
     /// The instance
     pub(crate) instance: String,
+}
+
+fn parse_tail(text: &str) -> Result<usize, String> {
+    if text == "all" { Ok(usize::MAX) } else { text.parse().map_err(|_| "write a number or all".to_owned()) }
 }
 
 #[derive(Debug, Args)]
@@ -65,40 +83,4 @@ pub(crate) struct RmArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) names: Names,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExecArgs {
-    /// Keep standard input open
-    #[arg(short, long)]
-    pub(crate) interactive: bool,
-    /// Give the program a terminal
-    #[arg(short, long)]
-    pub(crate) tty: bool,
-    /// Do not wait for its end
-    #[arg(short, long)]
-    pub(crate) detach: bool,
-    /// Set an environment variable
-    #[arg(short, long, value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<String>,
-    /// The working directory
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) workdir: Option<String>,
-    /// The user, by name or number
-    #[arg(short, long, value_name = "USER[:GROUP]")]
-    pub(crate) user: Option<String>,
-    /// The instance
-    pub(crate) instance: String,
-    /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) command: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AttachArgs {
-    /// Do not pass standard input on
-    #[arg(long)]
-    pub(crate) no_stdin: bool,
-    /// The instance
-    pub(crate) instance: String,
 }

@@ -1,6 +1,8 @@
 //! The flags. They only validate; `commands` does the work.
 
 mod compare;
+mod control;
+mod exec;
 mod images;
 mod instances;
 mod lifecycle;
@@ -13,8 +15,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub(crate) use compare::CompareArgs;
+pub(crate) use control::{EventsArgs, Format, PortArgs, RenameArgs, StartArgs, StatsArgs, TopArgs};
+pub(crate) use exec::{AttachArgs, ExecArgs, StreamArgs};
 pub(crate) use images::{ImageCommand, ImageNames, LoadArgs, LsArgs, PackArgs, SaveArgs};
-pub(crate) use instances::{AttachArgs, ExecArgs, KillArgs, LogsArgs, Names, PsArgs, RmArgs, StopArgs};
+pub(crate) use instances::{KillArgs, LogsArgs, Names, PsArgs, RmArgs, StopArgs};
 pub(crate) use limits::Limits;
 pub(crate) use run::{NamespaceArgs, NetworkArgs, ResourceArgs, RunArgs, SecurityArgs, StorageArgs, Trace, VolumeArg};
 pub(crate) use system::{CompletionArgs, KernelCommand, SystemCommand};
@@ -43,10 +47,30 @@ Examples:
 pub(crate) enum Command {
     /// Run an image at one of the isolation levels
     Run(Box<RunArgs>),
+    /// Make an instance without starting it
+    Create(Box<RunArgs>),
+    /// Start instances that were made or have ended
+    Start(StartArgs),
+    /// Stop instances and start them again
+    Restart(StopArgs),
+    /// Freeze all processes of instances
+    Pause(Names),
+    /// Let paused instances go on
+    Unpause(Names),
+    /// Give an instance another name
+    Rename(RenameArgs),
     /// List instances
     Ps(PsArgs),
     /// Show what an instance printed
     Logs(LogsArgs),
+    /// Show the processes of an instance
+    Top(TopArgs),
+    /// Show what instances use: CPU, memory, network, disks
+    Stats(StatsArgs),
+    /// Show what happens to instances
+    Events(EventsArgs),
+    /// Show where the ports of an instance are published
+    Port(PortArgs),
     /// Show everything about instances
     Inspect(Names),
     /// Ask instances to end; end them after a while

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use plan::Isolation;
 
+use super::exec::StreamArgs;
 use super::lifecycle::LifecycleArgs;
 use super::limits::Limits;
 pub(crate) use namespaces::NamespaceArgs;
@@ -90,6 +91,8 @@ pub(crate) struct RunArgs {
     pub(crate) trace: Option<Trace>,
     #[command(flatten)]
     pub(crate) lifecycle: LifecycleArgs,
+    #[command(flatten)]
+    pub(crate) streams: StreamArgs,
     #[command(flatten)]
     pub(crate) limits: Limits,
     #[command(flatten)]

@@ -1,4 +1,3 @@
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -6,7 +5,7 @@ use engine::{Engine, Error, Health, Instance};
 use serde::Serialize;
 
 use super::each;
-use crate::args::{KillArgs, LogsArgs, Names, PsArgs, RmArgs, StopArgs};
+use crate::args::{KillArgs, Names, PsArgs, RmArgs, StopArgs};
 use crate::output;
 
 /// What programs get to see of an instance.
@@ -16,6 +15,9 @@ struct View<'a> {
     pid: Option<i32>,
     supervisor_pid: Option<i32>,
     exit_code: Option<u8>,
+    oom_killed: bool,
+    restart_count: u32,
+    health: Option<&'a engine::Checked>,
     error: Option<&'a str>,
     address: Option<std::net::Ipv4Addr>,
     created: String,
@@ -29,9 +31,14 @@ fn view(instance: &Instance) -> View<'_> {
     let time = |t: std::time::SystemTime| humantime::format_rfc3339_nanos(t).to_string();
     View {
         status: instance.health,
-        pid: record.pid().filter(|_| instance.health.is_alive()),
-        supervisor_pid: record.supervisor_pid().filter(|_| instance.health == Health::Running),
+        pid: record.pid().filter(|_| instance.health.is_running()),
+        supervisor_pid: record
+            .supervisor_pid()
+            .filter(|_| instance.health.is_alive() && instance.health != Health::Unsupervised),
         exit_code: record.exit.map(plan::ExitStatus::code),
+        oom_killed: record.oom_killed,
+        restart_count: record.restarts,
+        health: record.checked.as_ref(),
         error: record.error.as_deref(),
         address: record.address,
         created: time(record.created),
@@ -83,37 +90,15 @@ fn status(instance: &Instance) -> String {
             let code = record.exit.map_or_else(|| "?".to_owned(), |e| e.code().to_string());
             format!("exited ({code}) {}", record.finished.map(output::ago).unwrap_or_default())
         }
-        health => health.word().to_owned(),
-    }
-}
-
-/// `coracle logs`: each stream goes where the program sent it.
-pub(super) fn logs(engine: &Engine, args: &LogsArgs) -> Result<ExitCode, Error> {
-    let print = |line: &engine::LogLine| {
-        let prefix = if args.timestamps { format!("{} ", line.time) } else { String::new() };
-        let text = format!("{prefix}{}", line.log);
-        let _ = match line.stream.as_str() {
-            "stderr" => std::io::stderr().write_all(text.as_bytes()),
-            _ => std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()),
-        };
-    };
-    let system = |e| Error::System("reading the log", e);
-    if let Some(tail) = args.tail {
-        let mut count = 0;
-        for line in engine.logs(&args.instance, false)? {
-            line.map_err(system)?;
-            count += 1;
+        Health::Restarting => {
+            let code = record.exit.map_or_else(|| "?".to_owned(), |e| e.code().to_string());
+            format!("restarting ({code}) {}", record.finished.map(output::ago).unwrap_or_default())
         }
-        let skip = usize::saturating_sub(count, tail);
-        for line in engine.logs(&args.instance, args.follow)?.skip(skip) {
-            print(&line.map_err(system)?);
-        }
-        return Ok(ExitCode::SUCCESS);
+        health => match record.checked.as_ref().filter(|_| health.is_running()) {
+            Some(checked) => format!("{} ({})", health.word(), checked.status),
+            None => health.word().to_owned(),
+        },
     }
-    for line in engine.logs(&args.instance, args.follow)? {
-        print(&line.map_err(system)?);
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// `coracle inspect`.

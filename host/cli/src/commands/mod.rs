@@ -1,10 +1,14 @@
 //! One module for each group of commands.
 
 mod compare;
+mod control;
+mod events;
 mod exec;
 mod images;
 mod instances;
+mod logs;
 mod run;
+mod stats;
 mod system;
 
 use std::process::ExitCode;
@@ -27,8 +31,18 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Error> {
     let engine = Engine::open(paths);
     match cli.command {
         Command::Run(args) => run::run(&engine, *args),
+        Command::Create(args) => run::create(&engine, *args),
+        Command::Start(args) => control::start(&engine, &args),
+        Command::Restart(args) => control::restart(&engine, &args),
+        Command::Pause(names) => control::pause(&engine, &names),
+        Command::Unpause(names) => control::unpause(&engine, &names),
+        Command::Rename(args) => control::rename(&engine, &args),
+        Command::Top(args) => control::top(&engine, &args),
+        Command::Port(args) => control::port(&engine, &args),
+        Command::Stats(args) => stats::stats(&engine, &args),
+        Command::Events(args) => events::events(&engine, &args),
         Command::Ps(args) => instances::ps(&engine, &args),
-        Command::Logs(args) => instances::logs(&engine, &args),
+        Command::Logs(args) => logs::logs(&engine, &args),
         Command::Inspect(names) => instances::inspect(&engine, &names),
         Command::Stop(args) => instances::stop(&engine, &args),
         Command::Kill(args) => instances::kill(&engine, &args),

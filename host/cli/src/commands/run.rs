@@ -15,13 +15,25 @@ pub(super) fn run(engine: &Engine, args: RunArgs) -> Result<ExitCode, Error> {
         return Err(Error::Invalid("-it needs a terminal as standard input; leave out -t to use a pipe".to_owned()));
     }
     let detach = args.detach;
-    match engine.run(&request(args)?, detach)? {
+    let streams = super::control::streams(&args.streams, args.interactive);
+    match engine.run(&request(args)?, detach, &streams)? {
+        // With the detach keys.
+        RunOutcome::Detached(_) if !detach => Ok(ExitCode::SUCCESS),
         RunOutcome::Detached(id) => {
             output::line(id.as_str());
             Ok(ExitCode::SUCCESS)
         }
         RunOutcome::Exited(status) => Ok(ExitCode::from(status.code())),
     }
+}
+
+/// `coracle create`.
+pub(super) fn create(engine: &Engine, args: RunArgs) -> Result<ExitCode, Error> {
+    if args.detach {
+        return Err(Error::Invalid("-d is for `coracle run`: what is only made runs nowhere yet".to_owned()));
+    }
+    output::line(engine.create(&request(args)?)?.as_str());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn request(mut args: RunArgs) -> Result<RunRequest, Error> {

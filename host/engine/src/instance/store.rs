@@ -49,10 +49,10 @@ impl Instances {
     }
 
     /// Makes an instance's directory and gives it its name; both are taken back if anything fails.
-    pub(crate) fn create(&self, plan: &LaunchPlan) -> Result<Instance, Error> {
+    pub(crate) fn create(&self, plan: &LaunchPlan, status: Status) -> Result<Instance, Error> {
         let dir = self.dir_of(&plan.id);
         self.reserve_name(plan)?;
-        let record = Record::new();
+        let record = Record { status, ..Record::new() };
         let write = || -> Result<(), Error> {
             fs::create_dir(&dir).map_err(Error::file("creating", &dir))?;
             write_json(&dir.join(PLAN), plan)?;
@@ -119,6 +119,17 @@ impl Instances {
         Ok(Instance { plan, record, health, dir })
     }
 
+    /// Writes the plan of an instance that has a new name, and gives the old one back. The caller holds its edit lock.
+    pub(crate) fn rename(&self, instance: &Instance, old: &str) -> Result<(), Error> {
+        self.reserve_name(&instance.plan)?;
+        if let Err(error) = instance.save_plan() {
+            self.names.release(&instance.plan.name, &instance.plan.id);
+            return Err(error);
+        }
+        self.names.release(old, &instance.plan.id);
+        Ok(())
+    }
+
     /// Removes all traces of an instance on disk. The caller has made sure that nothing of it runs.
     pub(crate) fn remove(&self, id: &InstanceId, name: Option<&str>) -> Result<(), Error> {
         let dir = self.dir_of(id);
@@ -158,6 +169,21 @@ impl Instance {
         Lock::is_held(&self.lock_path())
     }
 
+    /// Writes the plan. The caller holds the lock of [`Instance::edit`].
+    pub(crate) fn save_plan(&self) -> Result<(), Error> {
+        write_json(&self.dir.join(PLAN), &self.plan)
+    }
+
+    /// Held while the plan is changed, so that no change is lost.
+    pub(crate) fn edit(&self) -> Result<Lock, Error> {
+        let busy = || Error::WrongState {
+            name: self.plan.name.clone(),
+            state: "being changed by another command",
+            hint: "try once more",
+        };
+        Lock::try_take(&self.dir.join("edit.lock"))?.ok_or_else(busy)
+    }
+
     /// Writes the record.
     pub(crate) fn save(&self) -> Result<(), Error> {
         write_json(&self.dir.join(STATE), &self.record)
@@ -165,9 +191,14 @@ impl Instance {
 }
 
 fn health(record: &Record, supervised: bool) -> Health {
-    let alive = record.process.as_ref().is_some_and(|p| p.is_alive());
+    let alive = !supervised && record.process.as_ref().is_some_and(|p| p.is_alive());
     match (record.status, supervised, alive) {
         (Status::Exited, ..) => Health::Exited,
+        // Somebody is starting it.
+        (Status::Prepared, true, _) => Health::Created,
+        (Status::Prepared, false, _) => Health::Prepared,
+        (Status::Restarting, true, _) => Health::Restarting,
+        (Status::Running, true, _) if record.paused => Health::Paused,
         (Status::Running, true, _) => Health::Running,
         (_, false, true) => Health::Unsupervised,
         (Status::Created, true, _) => Health::Created,

@@ -13,6 +13,7 @@ use rustix::net::{
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use super::channel::Channel;
+use super::detach::{DetachKeys, Detector};
 use super::frame::Frame;
 use crate::Error;
 use crate::sys::SignalFd;
@@ -37,7 +38,15 @@ fn new_socket() -> Result<OwnedFd, Errno> {
 pub(super) fn listen(dir: &Path) -> Result<OwnedFd, Errno> {
     let dir = open_dir(dir)?;
     let socket = new_socket()?;
-    bind(&socket, &address(dir.as_fd())?)?;
+    let address = address(dir.as_fd())?;
+    match bind(&socket, &address) {
+        // The socket of a supervisor that is gone: this one holds the lock.
+        Err(Errno::ADDRINUSE) => {
+            rustix::fs::unlinkat(&dir, SOCKET, rustix::fs::AtFlags::empty())?;
+            bind(&socket, &address)?;
+        }
+        bound => bound?,
+    }
     listen_on(&socket, 64)?;
     Ok(socket)
 }
@@ -150,10 +159,12 @@ impl Client {
         if nothing && result.is_err() { Err(Error::SupervisorLost) } else { Ok(()) }
     }
 
-    /// Passes the command's standard streams, signals and window size on until the program has ended.
-    pub(crate) fn relay(&mut self, streams: &Streams) -> Result<ExitStatus, Error> {
+    /// Passes the command's standard streams, signals and window size on until the program has ended (its
+    /// status), or the detach keys were typed (`None`).
+    pub(crate) fn relay(&mut self, streams: &Streams) -> Result<Option<ExitStatus>, Error> {
         let _terminal = if streams.terminal { Terminal::raw() } else { None };
         let signals = streams.signals().map_err(|e| Error::System("preparing for signals", e))?;
+        let mut detector = streams.terminal.then(|| Detector::new(&streams.detach_keys));
         let mut stdin = streams.interactive;
         if streams.terminal {
             self.send_size();
@@ -163,7 +174,7 @@ impl Client {
                 match frame {
                     Frame::Stdout(data) => write_all(rustix::stdio::stdout(), &data),
                     Frame::Stderr(data) => write_all(rustix::stdio::stderr(), &data),
-                    Frame::Exited(status) => return Ok(status),
+                    Frame::Exited(status) => return Ok(Some(status)),
                     Frame::Failed(class, message) => return Err(self.failed(class, message)),
                     _ => {}
                 }
@@ -183,7 +194,11 @@ impl Client {
                 self.pass_on(signal);
             }
             if read_stdin && stdin_ready {
-                stdin = self.pass_stdin();
+                match self.pass_stdin(detector.as_mut()) {
+                    Input::More => {}
+                    Input::End => stdin = false,
+                    Input::Detach => return Ok(None),
+                }
             }
             self.receive()?;
         }
@@ -203,17 +218,28 @@ impl Client {
         }
     }
 
-    /// Whether more may come.
-    fn pass_stdin(&mut self) -> bool {
+    fn pass_stdin(&mut self, detector: Option<&mut Detector>) -> Input {
         let mut buffer = [0u8; 16 * 1024];
-        match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
+        let (data, detach) = match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
             Ok(0) => {
                 let _ = self.channel.send(&Frame::StdinEnd);
-                false
+                return Input::End;
             }
-            Ok(n) => self.channel.send(&Frame::Stdin(buffer[..n].to_vec())).is_ok(),
-            Err(Errno::INTR | Errno::AGAIN) => true,
-            Err(_) => false,
+            Ok(n) => detector.map_or_else(|| (buffer[..n].to_vec(), false), |detector| detector.filter(&buffer[..n])),
+            Err(Errno::INTR | Errno::AGAIN) => return Input::More,
+            Err(_) => return Input::End,
+        };
+        if !data.is_empty() && self.channel.send(&Frame::Stdin(data)).is_err() {
+            return Input::End;
+        }
+        if detach { Input::Detach } else { Input::More }
+    }
+
+    /// Makes a program that draws on its whole terminal draw for who comes in the middle: it redraws when the size changes.
+    pub(crate) fn redraw(&mut self) {
+        if let Ok(size) = tcgetwinsize(rustix::stdio::stdin()) {
+            let _ = self.channel.send(&Frame::Resize(size.ws_col, size.ws_row.saturating_add(1)));
+            self.send_size();
         }
     }
 
@@ -224,17 +250,37 @@ impl Client {
     }
 }
 
+/// What came from standard input.
+enum Input {
+    More,
+    End,
+    Detach,
+}
+
 /// What of the command's surroundings an instance in the foreground gets.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub struct Streams {
     /// Pass standard input on.
     pub interactive: bool,
     /// The program has a terminal; put the command's own into raw mode.
     pub terminal: bool,
+    /// With a terminal: what to type to leave the program.
+    pub detach_keys: DetachKeys,
+    /// Pass signals on to the program.
+    pub signals: bool,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { interactive: false, terminal: false, detach_keys: DetachKeys::default(), signals: true }
+    }
 }
 
 impl Streams {
     fn signals(&self) -> std::io::Result<SignalFd> {
+        if !self.signals {
+            return SignalFd::new(&[libc::SIGWINCH]);
+        }
         SignalFd::new(&[
             libc::SIGINT,
             libc::SIGTERM,

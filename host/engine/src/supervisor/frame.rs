@@ -21,6 +21,12 @@ pub(crate) enum Frame {
     Attach,
     /// Tell me when it ends.
     Wait,
+    /// It shall end: do not start it again.
+    Stopping,
+    /// Freeze (or thaw) all its processes.
+    Pause(bool),
+    /// Its plan on disk has changed.
+    Reload,
     /// From the program's standard output (or its terminal).
     Stdout(Vec<u8>),
     /// From its standard error.
@@ -52,6 +58,9 @@ impl Frame {
             Self::StdinEnd => (3, &[]),
             Self::Attach => (4, &[]),
             Self::Wait => (5, &[]),
+            Self::Stopping => (6, &[]),
+            Self::Pause(frozen) => (7, &[u8::from(*frozen)]),
+            Self::Reload => (8, &[]),
             Self::Stdout(data) => (16, data),
             Self::Stderr(data) => (17, data),
             Self::Started => (18, &[]),
@@ -82,6 +91,9 @@ impl Frame {
             (3, []) => Self::StdinEnd,
             (4, []) => Self::Attach,
             (5, []) => Self::Wait,
+            (6, []) => Self::Stopping,
+            (7, [frozen @ (0 | 1)]) => Self::Pause(*frozen == 1),
+            (8, []) => Self::Reload,
             (16, data) => Self::Stdout(data.to_vec()),
             (17, data) => Self::Stderr(data.to_vec()),
             (18, []) => Self::Started,
@@ -113,6 +125,9 @@ mod tests {
             Frame::StdinEnd,
             Frame::Attach,
             Frame::Wait,
+            Frame::Stopping,
+            Frame::Pause(true),
+            Frame::Reload,
             Frame::Stdout(vec![0; MAX_PAYLOAD]),
             Frame::Stderr(b"err".to_vec()),
             Frame::Started,

@@ -5,15 +5,21 @@
 
 mod channel;
 mod client;
+mod detach;
 mod event_loop;
 mod frame;
+mod health;
 mod log;
 mod output;
 mod relay;
+mod requests;
+mod restart;
+mod runs;
 mod serve;
 
 pub(crate) use client::Client;
 pub use client::{Streams, Terminal};
+pub use detach::{DetachKeys, ParseKeysError};
 pub(crate) use frame::Frame;
 pub use log::LogLine;
 pub(crate) use log::LogReader;

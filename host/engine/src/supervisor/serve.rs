@@ -7,16 +7,14 @@ use super::channel::Channel;
 use super::client::Client;
 use super::event_loop::Supervisor;
 use super::frame::{Frame, MAX_PAYLOAD};
-use super::log::LogWriter;
-use super::output::{Output, open_streams};
+use super::output::Output;
 use crate::error::chain;
-use crate::instance::{Instance, Lock, ProcessId, Status};
-use crate::launch::{self, Launched};
+use crate::instance::{Instance, Lock, Status};
 use crate::sys::{self, Fork};
-use crate::{Error, Instances, Paths};
+use crate::{Error, Instances, Paths, events, launch};
 
 /// Forks the instance's supervisor and gives the connection to it.
-pub(crate) fn spawn(paths: &Paths, instance: Instance, interactive: bool) -> Result<Client, Error> {
+pub(crate) fn spawn(paths: &Paths, instance: Instance) -> Result<Client, Error> {
     let (ours, theirs) =
         socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
             .map_err(|e| Error::System("making a socket pair", e.into()))?;
@@ -24,7 +22,7 @@ pub(crate) fn spawn(paths: &Paths, instance: Instance, interactive: bool) -> Res
         Fork::Parent(pid) => Ok(Client::of_child(ours, pid)),
         Fork::Child => {
             sys::close_all_but(&theirs);
-            supervise(paths, instance, interactive, theirs);
+            supervise(paths, instance, theirs);
             // Nothing of the command that was forked may run on in the supervisor: no destructors, no buffers of its streams.
             sys::exit_now(0)
         }
@@ -32,19 +30,26 @@ pub(crate) fn spawn(paths: &Paths, instance: Instance, interactive: bool) -> Res
 }
 
 /// The supervisor's life.
-fn supervise(paths: &Paths, mut instance: Instance, interactive: bool, caller: OwnedFd) {
+fn supervise(paths: &Paths, mut instance: Instance, caller: OwnedFd) {
     let mut caller = Channel::new(caller);
     detach();
-    let mut output = None;
-    match start(paths, &mut instance, interactive, &mut output) {
-        Ok((launched, lock)) => {
+    let lock = match take(&mut instance) {
+        Ok(lock) => lock,
+        // The instance is another supervisor's: nothing of it may be touched.
+        Err(error) => {
+            let _ = caller.send(&Frame::Failed(error.exit_code(), chain(&error)));
+            return drop(linger(caller));
+        }
+    };
+    let mut supervisor = Supervisor::new(paths, instance, lock);
+    match supervisor.launch() {
+        Ok(()) => {
             let _ = caller.send(&Frame::Started);
-            let Some(output) = output else { return };
-            let mut supervisor = Supervisor::new(paths, instance, Started { launched, output, lock }, caller);
-            supervisor.run();
+            supervisor.run(caller);
         }
         Err(error) => {
-            last_words(&instance, output, &mut caller);
+            let Supervisor { instance, output, mut log, .. } = supervisor;
+            last_words(&mut log, output, &mut caller);
             fail(paths, instance, &error);
             let _ = caller.send(&Frame::Failed(error.exit_code(), chain(&error)));
             drop(linger(caller));
@@ -52,10 +57,21 @@ fn supervise(paths: &Paths, mut instance: Instance, interactive: bool, caller: O
     }
 }
 
+/// Makes the instance this process's, and begins its record anew.
+fn take(instance: &mut Instance) -> Result<Lock, Error> {
+    let taken = || Error::WrongState {
+        name: instance.plan.name.clone(),
+        state: "being started by another command",
+        hint: "`coracle ps` shows it",
+    };
+    let lock = Lock::try_take(&instance.lock_path())?.ok_or_else(taken)?;
+    instance.record.begin();
+    Ok(lock)
+}
+
 /// What a guest printed before its start failed is often the reason.
-fn last_words(instance: &Instance, output: Option<Output>, caller: &mut Channel) {
+fn last_words(log: &mut super::log::LogWriter, output: Option<Output>, caller: &mut Channel) {
     let Some(mut output) = output else { return };
-    let mut log = LogWriter::new(instance.dir());
     output.drain(|stream, data| {
         log.write(stream, data);
         for piece in data.chunks(MAX_PAYLOAD) {
@@ -76,35 +92,6 @@ fn linger(mut channel: Channel) -> Channel {
     channel
 }
 
-/// What [`Supervisor`] needs of a started program.
-pub(super) struct Started {
-    pub(super) launched: Launched,
-    pub(super) output: Output,
-    pub(super) lock: Lock,
-}
-
-/// Starts the program; `output` is set as soon as there is something that could be read from it.
-fn start(
-    paths: &Paths,
-    instance: &mut Instance,
-    interactive: bool,
-    output: &mut Option<Output>,
-) -> Result<(Launched, Lock), Error> {
-    let lock = Lock::try_take(&instance.lock_path())?.ok_or(Error::SupervisorLost)?;
-    instance.record.supervisor = ProcessId::of(std::process::id() as i32);
-    let (stdio, kept) = open_streams(instance.plan.process.terminal, interactive)?;
-    *output = Some(kept);
-    let plan = instance.plan.clone();
-    let launched = launch::launch(paths, &plan, stdio, |pid, address| {
-        instance.record.process = ProcessId::of(pid);
-        instance.record.address = address;
-        instance.record.status = Status::Running;
-        instance.record.started = Some(std::time::SystemTime::now());
-        instance.save()
-    })?;
-    Ok((launched, lock))
-}
-
 /// Leaves the caller's session, so that a hang-up or Ctrl-C meant for the caller does not end the instance.
 fn detach() {
     let _ = setsid();
@@ -117,14 +104,17 @@ fn detach() {
 }
 
 /// A start that failed leaves an instance that says why, or nothing if it was to be removed at its end.
-fn fail(paths: &Paths, mut instance: Instance, error: &Error) {
+pub(super) fn fail(paths: &Paths, mut instance: Instance, error: &Error) {
     let _ = launch::destroy(paths, &instance.plan);
     instance.record.status = Status::Exited;
     instance.record.finished = Some(std::time::SystemTime::now());
     instance.record.exit = Some(plan::ExitStatus::Exited(error.exit_code()));
     instance.record.error = Some(chain(error));
     let _ = instance.save();
+    let code = error.exit_code().to_string();
+    events::write(paths, &instance.plan, "die", &[("exitCode", &code), ("error", &chain(error))]);
     if instance.plan.auto_remove {
         let _ = Instances::open(paths).remove(&instance.plan.id, Some(&instance.plan.name));
+        events::write(paths, &instance.plan, "destroy", &[]);
     }
 }
