@@ -1,0 +1,93 @@
+//! Volumes that another container changes while the runtime mounts on them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use oci_tests::{Bundle, Runtime};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::{Canary, SECRET};
+
+const STARTS: usize = 200;
+
+/// Swaps a directory and a link to the host's in a loop, while containers start whose mounts are below the directory (runc
+/// CVE-2021-30465, CVE-2024-45310). All that the starts make must be inside the root file system.
+#[test]
+fn a_directory_that_becomes_a_link_leads_nowhere() {
+    let runtime = Runtime::new();
+    let canary = Canary::new();
+    let mut bundle = Bundle::new("cat /proc/self/mountinfo; cat /volume/*/secret 2>/dev/null; true");
+    let volume = bundle.path().join("volume");
+    let source = bundle.path().join("source");
+    fs::create_dir_all(volume.join("dir")).unwrap();
+    fs::create_dir(&source).unwrap();
+    symlink(canary.path(), volume.join("link")).unwrap();
+    bundle.bind(&volume, "/volume").bind(&source, "/volume/dir/mounted/deep").bind(&source, "/volume/dir/other");
+    let file = bundle.path().join("file");
+    fs::write(&file, "bound").unwrap();
+    bundle.bind(&file, "/volume/dir/file");
+    let stop = AtomicBool::new(false);
+    let expected = BTreeSet::from(["/volume/dir", "/volume/link", "/volume/dir/mounted", "/volume/dir/file"]);
+    thread::scope(|scope| {
+        scope.spawn(|| swap(&volume.join("dir"), &volume.join("link"), &stop));
+        let started = (0..STARTS).filter(|_| {
+            let done = runtime.run(&bundle);
+            assert!(!done.stdout.contains(SECRET), "{done:?}");
+            for line in done.stdout.lines().filter(|line| line.contains(" - ")) {
+                let place = line.split(' ').nth(4).unwrap();
+                let known = ["/proc", "/dev", "/sys", "/volume", "/etc"].iter().any(|root| place.starts_with(root));
+                assert!(place == "/" || known, "a mount on {place}, expected at most {expected:?}: {done:?}");
+            }
+            done.status == 0
+        });
+        let started = started.count();
+        stop.store(true, Ordering::Relaxed);
+        println!("{started} of {STARTS} containers started");
+    });
+    canary.assert_untouched();
+}
+
+fn swap(one: &Path, other: &Path, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
+    }
+}
+
+/// The same with the source of a mount below a volume: `rootfs/volume/dir` of one container as another's volume is the
+/// engine's to avoid, but a link inside it must not lead a later mount of the same container to the host.
+#[test]
+fn a_mounted_link_is_followed_inside_only() {
+    let runtime = Runtime::new();
+    let canary = Canary::new();
+    let mut bundle = Bundle::new("ls /volume/link/ 2>/dev/null; cat /volume/link/secret 2>/dev/null; true");
+    let (volume, source) = (bundle.path().join("volume"), bundle.path().join("source"));
+    fs::create_dir(&volume).unwrap();
+    fs::create_dir(&source).unwrap();
+    symlink(canary.path(), volume.join("link")).unwrap();
+    bundle.bind(&volume, "/volume").bind(&source, "/volume/link").bind(&source, "/volume/link/new");
+    let done = runtime.run(&bundle);
+    assert!(!done.stdout.contains(SECRET), "{done:?}");
+    canary.assert_untouched();
+}
+
+/// A tmpfs that is first filled with what it covers (`tmpcopyup`) copies links as links.
+#[test]
+fn copied_links_stay_links() {
+    let runtime = Runtime::new();
+    let canary = Canary::new();
+    let mut bundle = Bundle::new("cat /filled/link; cat /filled/file; readlink /filled/link");
+    fs::create_dir(bundle.inside("filled")).unwrap();
+    fs::write(bundle.inside("filled/file"), "copied\n").unwrap();
+    bundle.link("filled/link", &canary.secret());
+    bundle.mount(serde_json::json!({
+        "destination": "/filled", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"],
+    }));
+    let done = runtime.run(&bundle);
+    assert!(!done.stdout.contains(SECRET), "{done:?}");
+    assert!(done.stdout.contains("copied"), "{done:?}");
+    canary.assert_untouched();
+}
