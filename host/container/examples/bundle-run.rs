@@ -100,6 +100,7 @@ impl Loaded {
                 no_pivot: self.has("no-pivot"),
                 no_new_keyring: self.has("no-new-keyring"),
                 preserve_fds: self.preserve_fds(),
+                listen_fds: 0,
                 state_dir,
             },
         }
@@ -149,7 +150,11 @@ fn exec(bundle: &Path, process: &str, socket: Option<&str>) -> Result<ExitStatus
     let pidfd: OwnedFd = rustix::process::pidfd_open(Pid::from_raw(pid).ok_or("not a process")?, PidfdFlags::empty())?;
     let cgroup = Group::open(&GroupPath::for_container(&loaded.id)?)?;
     let target = Target { pid, pidfd: pidfd.as_fd(), spec: &loaded.spec, cgroup: &cgroup };
-    let options = ExecOptions { no_new_keyring: loaded.has("no-new-keyring"), preserve_fds: loaded.preserve_fds() };
+    let options = ExecOptions {
+        no_new_keyring: loaded.has("no-new-keyring"),
+        preserve_fds: loaded.preserve_fds(),
+        ..ExecOptions::default()
+    };
     Ok(container::exec(&target, &process, io(socket)?, &options)?.wait()?)
 }
 

@@ -47,7 +47,12 @@ struct RuntimeHooks {
 pub fn create(request: &Request<'_>) -> Result<Created, Error> {
     let setup = Setup::new(request.spec)?;
     let options = request.options;
-    let settings = Settings { no_new_keyring: options.no_new_keyring, preserve_fds: options.preserve_fds };
+    let settings = Settings {
+        no_new_keyring: options.no_new_keyring,
+        preserve_fds: options.preserve_fds,
+        listen_fds: options.listen_fds,
+        further: false,
+    };
     let process = request.spec.process().as_ref().ok_or_else(|| InvalidSpec::missing("process"))?;
     let process = Prepared::new(process, request.spec.linux().as_ref(), settings)?;
     if matches!(request.io, Io::ConsoleSocket(_)) && !process.terminal() {
@@ -93,6 +98,9 @@ fn clone(context: Context<'_>, socket: OwnedFd) -> Result<Created, Error> {
             first::run(context)
         }
         Cloned::Parent { pid, pidfd } => {
+            if context.setup.namespaces.is_new(Type::User) {
+                context.process.help(pid);
+            }
             Ok(Created { pid, pidfd: Some(pidfd), socket, hooks: runtime_hooks(&context, pid), built: false })
         }
     }

@@ -71,10 +71,28 @@ pub enum Stage {
     DomainName,
     /// Enter its control groups.
     Groups,
+    /// Set how willingly the kernel ends it.
+    OomScore,
+    /// Set resource limits.
+    Rlimits,
+    /// Set how it is scheduled.
+    Scheduler,
+    /// Set its I/O priority.
+    IoPriority,
+    /// Set its NUMA memory policy.
+    MemoryPolicy,
+    /// Set its execution domain.
+    Personality,
+    /// Set on which processors it runs.
+    Affinity,
+    /// Ask security modules to confine it.
+    Labels,
+    /// Get a session keyring of its own.
+    Keyring,
 }
 
 impl Stage {
-    const ALL: [Self; 31] = [
+    const ALL: [Self; 40] = [
         Self::Join,
         Self::PrivateMounts,
         Self::RootFs,
@@ -106,6 +124,15 @@ impl Stage {
         Self::Sysctl,
         Self::DomainName,
         Self::Groups,
+        Self::OomScore,
+        Self::Rlimits,
+        Self::Scheduler,
+        Self::IoPriority,
+        Self::MemoryPolicy,
+        Self::Personality,
+        Self::Affinity,
+        Self::Labels,
+        Self::Keyring,
     ];
 
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
@@ -147,6 +174,15 @@ impl fmt::Display for Stage {
             Self::Sysctl => "set a kernel parameter",
             Self::Groups => "enter its control groups",
             Self::DomainName => "set its domain name",
+            Self::OomScore => "set process.oomScoreAdj",
+            Self::Rlimits => "set process.rlimits",
+            Self::Scheduler => "set process.scheduler",
+            Self::IoPriority => "set process.ioPriority",
+            Self::MemoryPolicy => "set linux.memoryPolicy",
+            Self::Personality => "set linux.personality",
+            Self::Affinity => "set its processors",
+            Self::Labels => "apply its security label",
+            Self::Keyring => "get a keyring of its own; --no-new-keyring does without",
         })
     }
 }
@@ -204,6 +240,21 @@ pub enum Error {
     /// A hook.
     #[error(transparent)]
     Hook(#[from] crate::hooks::HookError),
+    /// A field of the process's description cannot be carried out.
+    #[error(transparent)]
+    InvalidProcess(#[from] crate::process::InvalidProcess),
+    /// The system-call filter of the specification cannot be made.
+    #[error(transparent)]
+    Seccomp(#[from] jail::seccomp::oci::Error),
+    /// Nobody takes the listener of the filter's notifications.
+    #[error("cannot connect to linux.seccomp.listenerPath {path}; is its agent running?")]
+    SeccompListener {
+        /// The socket.
+        path: PathBuf,
+        /// The kernel's answer.
+        #[source]
+        source: io::Error,
+    },
     /// There is no program to run.
     #[error("no program to run; give one after the image, or set an entrypoint in the image")]
     NoProgram,
@@ -249,7 +300,10 @@ pub enum Error {
         source: io::Error,
     },
     /// The program is not in the image.
-    #[error("program '{program}' not found in the image; check the command, the entrypoint and PATH")]
+    #[error(
+        "{}: program '{program}' not found in the image; check the command, the entrypoint and PATH",
+        Execution(program, source)
+    )]
     ProgramNotFound {
         /// As it was asked for.
         program: String,
@@ -258,7 +312,10 @@ pub enum Error {
         source: io::Error,
     },
     /// The program is in the image, but what it needs to be loaded is not.
-    #[error("program '{program}' exists in the image, but its interpreter (dynamic loader or '#!' program) does not")]
+    #[error(
+        "{}: program '{program}' exists in the image, but its interpreter (dynamic loader or '#!' program) does not",
+        Execution(program, source)
+    )]
     InterpreterNotFound {
         /// Its path inside.
         program: String,
@@ -267,7 +324,10 @@ pub enum Error {
         source: io::Error,
     },
     /// The program cannot be executed.
-    #[error("program '{program}' cannot be executed; it must be an executable file for this architecture")]
+    #[error(
+        "{}: program '{program}' cannot be executed; it must be an executable file for this architecture",
+        Execution(program, source)
+    )]
     NotExecutable {
         /// Its path inside.
         program: String,
@@ -292,6 +352,25 @@ pub enum Error {
     },
 }
 
+/// What runc says of a program that cannot be executed: engines look for these words.
+struct Execution<'a>(&'a str, &'a io::Error);
+
+impl fmt::Display for Execution<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(program, source) = self;
+        match source.raw_os_error() {
+            Some(libc::ENOENT) if !program.contains('/') => {
+                write!(f, "exec: \"{program}\": executable file not found in $PATH")
+            }
+            Some(libc::ENOENT) => write!(f, "exec: \"{program}\": stat {program}: no such file or directory"),
+            Some(libc::EACCES | libc::EPERM) => write!(f, "exec: \"{program}\": permission denied"),
+            Some(libc::EISDIR) => write!(f, "exec: \"{program}\": is a directory"),
+            Some(libc::ENOEXEC) => write!(f, "exec {program}: exec format error"),
+            _ => write!(f, "exec {program}"),
+        }
+    }
+}
+
 /// A detail in parentheses, or nothing.
 struct Detail<'a>(&'a String);
 
@@ -308,6 +387,28 @@ impl Error {
             Self::ProgramNotFound { .. } | Self::InterpreterNotFound { .. } => FailureClass::NotFound,
             Self::NotExecutable { .. } => FailureClass::NotExecutable,
             _ => FailureClass::Engine,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_find_their_words() {
+        let source = |errno| io::Error::from_raw_os_error(errno);
+        let absent =
+            |program: &str| Error::ProgramNotFound { program: program.to_owned(), source: source(libc::ENOENT) };
+        assert!(absent("tool").to_string().starts_with(r#"exec: "tool": executable file not found in $PATH: "#));
+        assert!(absent("/a").to_string().starts_with(r#"exec: "/a": stat /a: no such file or directory: "#));
+        for (errno, words) in [
+            (libc::EACCES, r#"exec: "/a": permission denied: "#),
+            (libc::EISDIR, r#"exec: "/a": is a directory: "#),
+            (libc::ENOEXEC, "exec /a: exec format error: "),
+        ] {
+            let error = Error::NotExecutable { program: "/a".to_owned(), source: source(errno) }.to_string();
+            assert!(error.starts_with(words), "{error}");
         }
     }
 }

@@ -3,7 +3,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use cgroup::{Group, Mover};
 use jail::{Cloned, Namespaces, exit_now};
-use oci_spec::runtime::{LinuxNamespaceType as Type, Process, Spec};
+use oci_spec::runtime::{ContainerState, LinuxNamespaceType as Type, Process, Spec, State};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Signal, WaitId, WaitIdOptions};
@@ -35,18 +35,28 @@ pub struct Target<'a> {
 ///
 /// # Errors
 /// As [`Created::start`](crate::Created::start).
-pub fn exec(target: &Target<'_>, process: &Process, io: Io, options: &ExecOptions) -> Result<Running, Error> {
-    let settings = Settings { no_new_keyring: options.no_new_keyring, preserve_fds: options.preserve_fds };
-    let process = Prepared::new(process, target.spec.linux().as_ref(), settings)?;
+pub fn exec(target: &Target<'_>, process: &Process, io: Io, options: &ExecOptions<'_>) -> Result<Running, Error> {
+    let settings = Settings {
+        no_new_keyring: options.no_new_keyring,
+        preserve_fds: options.preserve_fds,
+        listen_fds: options.listen_fds,
+        further: true,
+    };
+    let mut process = Prepared::new(process, target.spec.linux().as_ref(), settings)?;
     let mover = target.cgroup.mover()?;
     let (socket, child_socket) = message::pair()?;
-    match clone_into(target)? {
+    match clone_on_processors(target, &process)? {
         Cloned::Child => {
             drop(socket);
-            run(target, &process, &mover, &io, &child_socket)
+            let state = options.state.cloned().unwrap_or_else(|| state(target));
+            process.prepare_notification(state);
+            run(target, process, &mover, &io, &child_socket)
         }
         Cloned::Parent { pid, pidfd } => {
             drop((child_socket, io));
+            if has(target, Type::User) {
+                process.help(pid);
+            }
             let started = message::send_go(&socket).and_then(|()| message::receive(&socket));
             if started.is_err() {
                 let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
@@ -55,6 +65,17 @@ pub fn exec(target: &Target<'_>, process: &Process, io: Io, options: &ExecOption
             started.map(|()| Running::new(pid, pidfd))
         }
     }
+}
+
+/// Clones a child that is born on the processors that the specification names.
+fn clone_on_processors(target: &Target<'_>, process: &Prepared) -> Result<Cloned, Error> {
+    let before = process.go_to_initial_processors()?;
+    let cloned = clone_into(target);
+    if let Some(before) = before.filter(|_| !matches!(cloned, Ok(Cloned::Child))) {
+        // It was possible a moment ago; nothing is lost if it is not any more.
+        let _ = rustix::thread::sched_setaffinity(None, &before);
+    }
+    cloned
 }
 
 /// Clones a child that is born in the container's process namespace: setns(2) decides where the *next* child is born, so
@@ -76,7 +97,7 @@ fn clone_into(target: &Target<'_>) -> Result<Cloned, Error> {
 }
 
 /// Becomes a further program, or reports why not and ends.
-fn run(target: &Target<'_>, process: &Prepared<'_>, mover: &Mover, io: &Io, socket: &OwnedFd) -> ! {
+fn run(target: &Target<'_>, process: Prepared, mover: &Mover, io: &Io, socket: &OwnedFd) -> ! {
     let _guard = ExitOnUnwind;
     let Err(failure) = become_program(target, process, mover, io, socket);
     message::send_failure(socket, &failure);
@@ -85,7 +106,7 @@ fn run(target: &Target<'_>, process: &Prepared<'_>, mover: &Mover, io: &Io, sock
 
 fn become_program(
     target: &Target<'_>,
-    process: &Prepared<'_>,
+    mut process: Prepared,
     mover: &Mover,
     io: &Io,
     socket: &OwnedFd,
@@ -95,7 +116,7 @@ fn become_program(
     }
     mover.move_self().at(Stage::Groups)?;
     join(target)?;
-    let streams = console::streams(io, None, process.terminal()).at(Stage::Console)?;
+    let streams = console::streams(io, None, &process).at(Stage::Console)?;
     process.take_streams(streams.get())?;
     process.become_program(&PrivateProc::default(), socket)
 }
@@ -103,9 +124,7 @@ fn become_program(
 /// Enters the namespaces that the container does not share with its creator, the user namespace first: it gives the rights
 /// for the others.
 fn join(target: &Target<'_>) -> Result<(), Failure> {
-    let listed = target.spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
-    let has = |kind| listed.is_some_and(|all| all.iter().any(|namespace| namespace.typ() == kind));
-    if has(Type::User) {
+    if has(target, Type::User) {
         rustix::thread::move_into_thread_name_spaces(target.pidfd, ThreadNameSpaceType::USER).at(Stage::Join)?;
         jail::become_user(0, 0, &[]).at(Stage::Join)?;
     }
@@ -118,7 +137,21 @@ fn join(target: &Target<'_>) -> Result<(), Failure> {
         (Type::Cgroup, ThreadNameSpaceType::CONTROL_GROUP),
         (Type::Time, ThreadNameSpaceType::TIME),
     ] {
-        all.set(flag, has(kind));
+        all.set(flag, has(target, kind));
     }
     rustix::thread::move_into_thread_name_spaces(target.pidfd, all).at(Stage::Join)
+}
+
+/// What is known here of the container's state.
+fn state(target: &Target<'_>) -> State {
+    let mut state = State::default();
+    state.set_version(target.spec.version().clone()).set_status(ContainerState::Running).set_pid(Some(target.pid));
+    state.set_annotations(target.spec.annotations().clone());
+    state
+}
+
+/// Whether the container has a namespace of this kind.
+fn has(target: &Target<'_>, kind: Type) -> bool {
+    let listed = target.spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    listed.is_some_and(|all| all.iter().any(|namespace| namespace.typ() == kind))
 }

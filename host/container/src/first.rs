@@ -33,7 +33,7 @@ pub(crate) struct Context<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) setup: &'a Setup<'a>,
     pub(crate) bundle: &'a Path,
-    pub(crate) process: Prepared<'a>,
+    pub(crate) process: Prepared,
     pub(crate) root: root::Source<'a>,
     pub(crate) sources: Vec<Option<mounts::Bound>>,
     pub(crate) joined: Vec<(Type, OwnedFd)>,
@@ -67,6 +67,12 @@ pub(crate) fn run(mut context: Context<'_>) -> ! {
 /// Everything up to the program, which is then only to be executed.
 fn build(context: &mut Context<'_>, proc: &PrivateProc) -> Result<(), Failure> {
     let setup = context.setup;
+    if context.process.notifies() {
+        // The host's procfs is still there to tell the number that the host knows this process by.
+        let pid = crate::process::pid_in_own_procfs();
+        let state = state(context.id, context.spec, context.bundle, ContainerState::Creating, pid);
+        context.process.prepare_notification(state);
+    }
     context.mover.move_self().at(Stage::Groups)?;
     namespaces::enter(context, proc)?;
     let streams = if setup.namespaces.is_new(Type::Mount) {
@@ -74,7 +80,7 @@ fn build(context: &mut Context<'_>, proc: &PrivateProc) -> Result<(), Failure> {
     } else {
         hooks_of_runtime(context)?;
         run_hooks(context, Hooks::CreateContainer)?;
-        console::streams(context.io, None, context.process.terminal()).at(Stage::Console)?
+        console::streams(context.io, None, &context.process).at(Stage::Console)?
     };
     if let Some(name) = setup.hostname {
         rustix::system::sethostname(name.as_bytes()).about(Stage::Hostname, name)?;
@@ -100,10 +106,11 @@ fn build_root<'a>(context: &mut Context<'a>) -> Result<Streams<'a>, Failure> {
     let sources = std::mem::take(&mut context.sources);
     let late = mounts::perform_all(&mut tree, setup, sources, context.bundle, context.cgroup)?;
     mounts::make_devices(&mut tree, setup)?;
-    let streams = console::streams(context.io, Some(&mut tree), context.process.terminal()).at(Stage::Console)?;
+    let streams = console::streams(context.io, Some(&mut tree), &context.process).at(Stage::Console)?;
     late.finish().at(Stage::Mount)?;
     hooks_of_runtime(context)?;
     run_hooks(context, Hooks::CreateContainer)?;
+    context.process.make_working_directory(tree.root())?;
     root::enter(&tree, context.no_pivot).at(Stage::Pivot)?;
     mounts::protect(&tree, setup)?;
     root::finish(&tree, setup).at(Stage::Pivot)?;

@@ -30,6 +30,7 @@ mod start;
 pub use create::{Created, create};
 pub use error::{Error, Stage};
 pub use exec::{Target, exec};
+pub use process::{InvalidProcess, Reason, warnings};
 pub use request::{ExecOptions, Io, Options, Request, RootSource};
 pub use running::Running;
 pub use spec::{InvalidSpec, Problem, validate};

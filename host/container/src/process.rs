@@ -1,25 +1,58 @@
 //! What a process does to itself before it becomes a program of the container: first processes and further ones alike.
 //!
 //! [`Prepared::new`] validates and allocates in the parent; the rest are stages of the child, in the order of its methods.
+//! A field that the specification leaves out costs no system call.
 
 use std::convert::Infallible;
-use std::ffi::CString;
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use jail::{ExecArgs, seccomp};
-use oci_spec::runtime::{Linux, Process};
+use jail::seccomp::oci::{self as seccomp, Listener, Notifier};
+use jail::{IoClass, SchedAttr};
+use oci_spec::runtime::{Linux, Process, State};
 use plan::Stdio;
+use rustix::process::Pid;
+use rustix::termios::Winsize;
+use rustix::thread::CpuSet;
 
 use crate::error::{Error, Stage};
-use crate::message::{AtStage, Failure};
+use crate::message::{self, AtStage, Failure};
+use crate::root::Root;
 
+mod affinity;
+mod capabilities;
+mod descriptors;
+mod domain;
+mod environment;
+mod home;
 mod identity;
+mod invalid;
+mod io_priority;
+mod labels;
+mod memory_policy;
+mod number_list;
+mod oom;
 mod private_proc;
 mod program;
+mod rlimits;
+mod scheduler;
 mod stdio;
+mod terminal;
 mod working_directory;
 
+pub use invalid::{InvalidProcess, Reason};
 pub(crate) use private_proc::PrivateProc;
+pub(crate) use terminal::Terminal;
+
+use affinity::Affinity;
+use capabilities::Capabilities;
+use environment::Environment;
+use identity::Identity;
+use labels::Labels;
+use memory_policy::MemoryPolicy;
+use oom::OomScore;
+use program::Search;
+use rlimits::Rlimits;
 
 /// What the caller's command line says about a process.
 #[derive(Debug, Clone, Copy)]
@@ -28,68 +61,235 @@ pub(crate) struct Settings {
     pub(crate) no_new_keyring: bool,
     /// How many descriptors after the standard streams stay open.
     pub(crate) preserve_fds: u32,
+    /// How many of these are sockets by the protocol of sd_listen_fds(3).
+    pub(crate) listen_fds: u32,
+    /// It is not the container's first.
+    pub(crate) further: bool,
 }
 
 /// A process that was found to be possible.
 #[derive(Debug)]
-pub(crate) struct Prepared<'a> {
-    process: &'a Process,
-    exec: ExecArgs,
-    filter: Option<seccomp::Program>,
+pub(crate) struct Prepared {
+    identity: Identity,
+    capabilities: Capabilities,
+    no_new_privileges: bool,
+    labels: Labels,
+    rlimits: Rlimits,
+    oom_score: Option<OomScore>,
+    scheduler: Option<SchedAttr>,
+    io_priority: Option<(IoClass, u8)>,
+    memory_policy: Option<MemoryPolicy>,
+    domain: Option<u32>,
+    affinity: Option<Affinity>,
+    terminal: bool,
+    window_size: Option<Winsize>,
+    working_directory: String,
+    environment: Environment,
+    filter: Option<seccomp::Filter>,
+    /// Who answers the filter's notifications.
+    notifier: Option<Notifier>,
+    /// What that one is told with the listener.
+    notification: Vec<u8>,
     settings: Settings,
 }
 
-impl<'a> Prepared<'a> {
+impl Prepared {
     /// Checks the process and allocates what it needs; in the parent.
-    pub(crate) fn new(process: &'a Process, linux: Option<&Linux>, settings: Settings) -> Result<Self, Error> {
-        let filter = match linux.and_then(|linux| linux.seccomp().as_ref()) {
-            Some(_) => Some(seccomp::container_default()?),
-            None => None,
-        };
-        Ok(Self { process, exec: exec_args(process)?, filter, settings })
+    ///
+    /// # Errors
+    /// [`Error::Process`](Error::InvalidProcess) names the first field that cannot be carried out.
+    pub(crate) fn new(process: &Process, linux: Option<&Linux>, settings: Settings) -> Result<Self, Error> {
+        let personality = linux.and_then(|linux| linux.personality().as_ref());
+        let memory_policy = linux.and_then(|linux| linux.memory_policy().as_ref());
+        let affinity = process.exec_cpu_affinity().as_ref();
+        let filter = linux.and_then(|linux| linux.seccomp().as_ref()).map(seccomp::translate).transpose()?;
+        descriptors::check(settings.preserve_fds)?;
+        Ok(Self {
+            identity: Identity::parse(process.user())?,
+            capabilities: Capabilities::parse(process.capabilities().as_ref(), &mut Vec::new())?,
+            no_new_privileges: process.no_new_privileges().unwrap_or(false),
+            labels: Labels::parse(process.apparmor_profile().as_deref(), process.selinux_label().as_deref())?,
+            rlimits: Rlimits::parse(process.rlimits().as_deref().unwrap_or_default())?,
+            oom_score: process.oom_score_adj().map(OomScore::parse).transpose()?,
+            scheduler: process.scheduler().as_ref().map(scheduler::parse).transpose()?,
+            io_priority: process.io_priority().as_ref().map(io_priority::parse).transpose()?,
+            memory_policy: memory_policy.map(MemoryPolicy::parse).transpose()?,
+            domain: personality.map(domain::parse).transpose()?,
+            affinity: affinity.map(Affinity::parse).transpose()?.filter(|_| settings.further),
+            terminal: process.terminal().unwrap_or(false),
+            window_size: terminal::window_size(process.console_size())?,
+            working_directory: working_directory::parse(process.cwd())?,
+            environment: Environment::new(process, settings.listen_fds)?,
+            notifier: filter.as_ref().and_then(|filter| filter.listener.as_ref()).map(connect).transpose()?,
+            notification: Vec::new(),
+            filter,
+            settings,
+        })
     }
 
     /// Whether the program gets a terminal.
     pub(crate) fn terminal(&self) -> bool {
-        self.process.terminal().unwrap_or(false)
+        self.terminal
     }
 
-    /// The user that runs the program.
-    pub(crate) fn uid(&self) -> u32 {
-        self.process.user().uid()
+    /// Makes the terminal by the devpts below `root`, in the size that was asked for.
+    pub(crate) fn make_terminal(&self, root: BorrowedFd<'_>) -> io::Result<Terminal> {
+        Terminal::open(root, self.window_size)
+    }
+
+    /// What only the parent can do for a process that is, or will be, in another user namespace: raise what takes a privilege
+    /// on the host. Its own attempt tells what is not possible.
+    pub(crate) fn help(&self, pid: i32) {
+        if let Some(score) = self.oom_score {
+            score.apply_to(pid);
+        }
+        if let Some(pid) = Pid::from_raw(pid) {
+            self.rlimits.raise_for(pid);
+        }
+    }
+
+    /// Moves the parent to where the process is to be born; the answer is where it was.
+    pub(crate) fn go_to_initial_processors(&self) -> Result<Option<CpuSet>, Error> {
+        let Some(initial) = self.affinity.as_ref().and_then(|affinity| affinity.initial.as_ref()) else {
+            return Ok(None);
+        };
+        let error = |source: rustix::io::Errno| Error::Stage {
+            stage: Stage::Affinity,
+            detail: "process.execCPUAffinity.initial".to_owned(),
+            source: source.into(),
+        };
+        let before = rustix::thread::sched_getaffinity(None).map_err(error)?;
+        rustix::thread::sched_setaffinity(None, initial).map_err(error)?;
+        Ok(Some(before))
+    }
+
+    /// Whether the filter has notifications.
+    pub(crate) fn notifies(&self) -> bool {
+        self.notifier.is_some()
+    }
+
+    /// Writes down what the agent is told; in the child, while the host's procfs is still there.
+    pub(crate) fn prepare_notification(&mut self, state: State) {
+        if let Some(notifier) = &self.notifier {
+            self.notification = notifier.message(pid_in_own_procfs(), state);
+        }
+    }
+
+    /// Makes the working directory of a first process in its root, while that may still be written.
+    pub(crate) fn make_working_directory(&self, root: Root<'_>) -> Result<(), Failure> {
+        let path = &self.working_directory;
+        working_directory::make(root, path, &self.identity).about(Stage::WorkingDirectory, path)
     }
 
     /// Starts a session and puts the standard streams in place; without `streams` they stay as they are.
     pub(crate) fn take_streams(&self, streams: Option<&Stdio>) -> Result<(), Failure> {
-        stdio::place(streams, self.process).at(Stage::Terminal)
+        if !self.settings.no_new_keyring {
+            jail::new_session_keyring().at(Stage::Keyring)?;
+        }
+        stdio::place(streams, self.terminal).at(Stage::Terminal)
     }
 
     /// Finds the program, so that its absence is told before anybody waits for it to be started. The root is in place.
     pub(crate) fn find_program(&self) -> Result<(), Failure> {
-        program::find(self.process)
+        if !self.environment.program.starts_with('/') {
+            // It may be meant from there.
+            let root = working_directory::own_root().at(Stage::WorkingDirectory)?;
+            self.enter_working_directory(Root::new(&root))?;
+        }
+        self.environment.search().next_file().map(drop)
     }
 
     /// Everything else, up to execve(2).
     ///
     /// `proc` is where attributes of this process are written. `socket` hears that execve(2) is next.
-    pub(crate) fn become_program(&self, _proc: &PrivateProc, socket: impl AsFd) -> Result<Infallible, Failure> {
-        let cwd = self.process.cwd().display().to_string();
-        working_directory::enter(self.process).about(Stage::WorkingDirectory, &cwd)?;
-        identity::assume(self.process).at(Stage::Privileges)?;
-        if let Some(filter) = &self.filter {
-            filter.install().at(Stage::Seccomp)?;
+    pub(crate) fn become_program(&mut self, proc: &PrivateProc, socket: impl AsFd) -> Result<Infallible, Failure> {
+        self.labels.apply(proc)?;
+        self.oom_score.map_or(Ok(()), |score| score.apply(proc))?;
+        self.set_scheduling()?;
+        let root = working_directory::own_root().at(Stage::WorkingDirectory)?;
+        let root = Root::new(&root);
+        let entered = self.enter_working_directory(root)?;
+        let home = self.environment.needs_home().then(|| home::of(root, self.identity.uid));
+        let exec = self.environment.exec_args(home.as_deref());
+        let (name, path) = (self.environment.program.clone(), self.environment.path.clone());
+        let mut search = Search::new(&name, &path);
+        let program = search.next_file()?;
+        stdio::give_to(self.identity.uid).at(Stage::Terminal)?;
+        self.rlimits.apply()?;
+        if self.no_new_privileges {
+            rustix::thread::set_no_new_privs(true).at(Stage::Privileges)?;
+            self.become_user(root, entered)?;
+            self.install_filter(&socket)?;
+        } else {
+            // Without that promise a filter is a privilege, which the next step takes away.
+            self.install_filter(&socket)?;
+            self.become_user(root, entered)?;
         }
-        let first = 3 + i32::try_from(self.settings.preserve_fds).unwrap_or(i32::MAX - 3);
-        jail::close_on_exec(first, i32::MAX).at(Stage::Descriptors)?;
-        Err(program::execute(self.process, &self.exec, socket))
+        Err(search.execute(program, &exec))
+    }
+
+    fn set_scheduling(&self) -> Result<(), Failure> {
+        if let Some(scheduler) = &self.scheduler {
+            scheduler.apply().at(Stage::Scheduler)?;
+        }
+        if let Some((class, level)) = self.io_priority {
+            jail::set_io_priority(class, level).at(Stage::IoPriority)?;
+        }
+        if let Some(policy) = &self.memory_policy {
+            policy.apply().at(Stage::MemoryPolicy)?;
+        }
+        if let Some(domain) = self.domain {
+            jail::set_personality(domain).at(Stage::Personality)?;
+        }
+        if let Some(last) = self.affinity.as_ref().and_then(|affinity| affinity.last.as_ref()) {
+            rustix::thread::sched_setaffinity(None, last).about(Stage::Affinity, "process.execCPUAffinity.final")?;
+        }
+        Ok(())
+    }
+
+    fn enter_working_directory(&self, root: Root<'_>) -> Result<bool, Failure> {
+        working_directory::enter(root, &self.working_directory).about(Stage::WorkingDirectory, &self.working_directory)
+    }
+
+    /// Becomes the program's user with its capabilities, for good.
+    fn become_user(&self, root: Root<'_>, entered: bool) -> Result<(), Failure> {
+        self.capabilities.before_user(self.identity.uid)?;
+        self.identity.assume()?;
+        if !entered && !self.enter_working_directory(root)? {
+            return Err(rustix::io::Errno::ACCESS).about(Stage::WorkingDirectory, &self.working_directory);
+        }
+        working_directory::verify().about(Stage::WorkingDirectory, &self.working_directory)?;
+        self.capabilities.after_user()?;
+        self.identity.set_umask();
+        Ok(())
+    }
+
+    /// Whatever the filter forbids from here on must not be needed: "ready" is told and descriptors are closed before it.
+    fn install_filter(&mut self, socket: impl AsFd) -> Result<(), Failure> {
+        message::send_ready(socket);
+        descriptors::close_others(self.settings.preserve_fds).at(Stage::Descriptors)?;
+        let notify = self.notifier.take().map(|notifier| (notifier, std::mem::take(&mut self.notification)));
+        match &self.filter {
+            Some(filter) => filter.install(notify).at(Stage::Seccomp),
+            None => Ok(()),
+        }
     }
 }
 
-fn exec_args(process: &Process) -> Result<ExecArgs, Error> {
-    let args = process.args().as_ref().filter(|args| !args.is_empty()).ok_or(Error::NoProgram)?;
-    let convert = |strings: &[String]| {
-        let one = |text: &String| CString::new(text.as_str()).map_err(|_| Error::ZeroByte(text.clone()));
-        strings.iter().map(one).collect::<Result<Vec<_>, _>>()
-    };
-    Ok(ExecArgs::new(convert(args)?, convert(process.env().as_deref().unwrap_or_default())?))
+/// What is left out of a process's description because it would have no effect; for the caller's log.
+pub fn warnings(process: &Process) -> Vec<String> {
+    let mut warnings = Vec::new();
+    // What is wrong is told when the process is to be made.
+    let _ = Capabilities::parse(process.capabilities().as_ref(), &mut warnings);
+    warnings
+}
+
+fn connect(listener: &Listener) -> Result<Notifier, Error> {
+    listener.connect().map_err(|source| Error::SeccompListener { path: listener.path.clone(), source })
+}
+
+/// The number of this process in the PID namespace of the procfs at /proc; 0 if there is none.
+pub(crate) fn pid_in_own_procfs() -> i32 {
+    let link = rustix::fs::readlink("/proc/self", Vec::new());
+    link.ok().and_then(|link| link.to_str().ok()?.parse().ok()).unwrap_or(0)
 }

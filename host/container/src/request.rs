@@ -2,7 +2,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use cgroup::Group;
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Spec, State};
 use plan::Stdio;
 
 /// A container to be made.
@@ -60,15 +60,21 @@ pub struct Options<'a> {
     pub no_new_keyring: bool,
     /// How many descriptors after the standard streams the program inherits.
     pub preserve_fds: u32,
+    /// How many of these are sockets that the program is told of, by the protocol of sd_listen_fds(3).
+    pub listen_fds: u32,
     /// Where the socket `start` is made, for [`start`](crate::start) from another process.
     pub state_dir: Option<&'a Path>,
 }
 
 /// How a further program is run, apart from its specification.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ExecOptions {
+pub struct ExecOptions<'a> {
     /// Stays in the caller's session keyring.
     pub no_new_keyring: bool,
     /// How many descriptors after the standard streams the program inherits.
     pub preserve_fds: u32,
+    /// How many of these are sockets that the program is told of, by the protocol of sd_listen_fds(3).
+    pub listen_fds: u32,
+    /// The container's state, which the agent of a filter's notifications is told.
+    pub state: Option<&'a State>,
 }

@@ -11,15 +11,25 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Gives the program the signal state that it expects: nothing blocked, `SIGPIPE` deadly.
+/// What a caller's caller may have had ignored, for example nohup(1) or a shell that started it in the background.
+const OFTEN_IGNORED: [libc::c_int; 6] =
+    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGPIPE, libc::SIGTERM, libc::SIGCHLD];
+
+/// Gives the program the signal state that it expects: nothing blocked, and the default action where something is likely
+/// to be ignored.
 ///
-/// The Rust runtime ignores `SIGPIPE`, a supervisor blocks what it reads from a signalfd, and both would outlive execve(2).
+/// Both would outlive execve(2): the Rust runtime ignores `SIGPIPE`, a supervisor blocks what it reads from a signalfd.
 pub fn reset_signals() -> io::Result<()> {
-    // SAFETY: an all-zero set is the empty set of the C library and of the kernel; both calls only change this process.
+    for signal in OFTEN_IGNORED {
+        // SAFETY: the default action runs no code of this program; the call only changes this process.
+        if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // SAFETY: an all-zero set is the empty set of the C library and of the kernel; the call only changes this process.
     let failed = unsafe {
         let empty: libc::sigset_t = std::mem::zeroed();
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL) == libc::SIG_ERR
-            || libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut()) != 0
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const empty, std::ptr::null_mut()) != 0
     };
     if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -37,6 +47,13 @@ pub fn place(from: BorrowedFd<'_>, target: RawFd) -> io::Result<()> {
         }
     };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Whether a program that this process executes inherits a descriptor with this number.
+pub fn is_inherited(number: RawFd) -> bool {
+    // SAFETY: fcntl without an argument reads no memory and changes nothing.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC == 0
 }
 
 /// Copies a descriptor to the lowest free number from `minimum` up, closed on execve(2).

@@ -1,21 +1,15 @@
 //! The program's terminal and streams.
 
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use plan::Stdio;
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::pty::OpenptFlags;
 
 use crate::mounts::{self, Tree};
+use crate::process::Prepared;
 use crate::request::Io;
-use crate::root::Root;
-
-/// linux/magic.h
-const DEVPTS_SUPER_MAGIC: u64 = 0x1cd1;
 
 /// The streams to put in place.
 #[derive(Debug)]
@@ -39,8 +33,8 @@ impl Streams<'_> {
 }
 
 /// Makes what has to be made. With a tree, a terminal becomes its /dev/console.
-pub(crate) fn streams<'a>(io: &'a Io, tree: Option<&mut Tree>, terminal: bool) -> io::Result<Streams<'a>> {
-    let tree = tree.filter(|_| terminal);
+pub(crate) fn streams<'a>(io: &'a Io, tree: Option<&mut Tree>, process: &Prepared) -> io::Result<Streams<'a>> {
+    let tree = tree.filter(|_| process.terminal());
     match (io, tree) {
         (Io::Inherit, None) => Ok(Streams::Inherited),
         (Io::Inherit, Some(tree)) => {
@@ -52,21 +46,23 @@ pub(crate) fn streams<'a>(io: &'a Io, tree: Option<&mut Tree>, terminal: bool) -
             mounts::add_console(tree, of_this_namespace(streams.stdin.as_fd())?)?;
             Ok(Streams::Given(streams))
         }
-        (Io::ConsoleSocket(socket), tree) => new_terminal(socket, tree).map(Streams::Made),
+        (Io::ConsoleSocket(socket), tree) => new_terminal(socket, tree, process).map(Streams::Made),
     }
 }
 
-fn new_terminal(socket: &OwnedFd, tree: Option<&mut Tree>) -> io::Result<Stdio> {
-    let Some(tree) = tree else {
-        let root = rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let (manager, terminal) = open(Root::new(&root))?;
-        send(socket, &manager)?;
-        return thrice(&terminal);
+fn new_terminal(socket: &OwnedFd, tree: Option<&mut Tree>, process: &Prepared) -> io::Result<Stdio> {
+    let terminal = match &tree {
+        Some(tree) => process.make_terminal(tree.root_fd())?,
+        None => {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            process.make_terminal(rustix::fs::open("/", flags, Mode::empty())?.as_fd())?
+        }
     };
-    let (manager, terminal) = open(tree.root())?;
-    let streams = thrice(&terminal)?;
-    mounts::add_console(tree, terminal)?;
-    send(socket, &manager)?;
+    let peer = terminal.hand_over(socket.as_fd())?;
+    let streams = thrice(&peer)?;
+    if let Some(tree) = tree {
+        mounts::add_console(tree, peer)?;
+    }
     Ok(streams)
 }
 
@@ -82,33 +78,6 @@ fn of_this_namespace(terminal: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     }
 }
 
-/// Makes a terminal in the devpts of this root, which is looked at first: an image, or who shares a volume, could have put
-/// another file there (CVE-2025-52565).
-fn open(root: Root<'_>) -> io::Result<(OwnedFd, OwnedFd)> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let manager = root.open_file("/dev/pts/ptmx", flags)?;
-    let stat = rustix::fs::fstat(&manager)?;
-    let is_ptmx =
-        (FileType::from_raw_mode(stat.st_mode), stat.st_rdev) == (FileType::CharacterDevice, rustix::fs::makedev(5, 2));
-    if !is_ptmx || rustix::fs::fstatfs(&manager)?.f_type as u64 != DEVPTS_SUPER_MAGIC {
-        return Err(Errno::NODEV.into());
-    }
-    rustix::pty::unlockpt(&manager)?;
-    let terminal =
-        rustix::pty::ioctl_tiocgptpeer(&manager, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    Ok((manager, terminal))
-}
-
 fn thrice(terminal: &OwnedFd) -> io::Result<Stdio> {
     Ok(Stdio { stdin: terminal.try_clone()?, stdout: terminal.try_clone()?, stderr: terminal.try_clone()? })
-}
-
-/// Sends the manager's side; the text is the file's name, as runc sends it.
-fn send(socket: &OwnedFd, manager: &OwnedFd) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [manager.as_fd()];
-    ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
-    rustix::net::sendmsg(socket, &[IoSlice::new(b"/dev/ptmx")], &mut ancillary, SendFlags::NOSIGNAL)?;
-    Ok(())
 }

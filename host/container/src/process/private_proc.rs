@@ -23,19 +23,28 @@ impl PrivateProc {
         Ok(self.0.get_or_init(|| proc).as_fd())
     }
 
+    /// Reads a file of at most one page.
+    pub(crate) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let file = self.open(path, OFlags::RDONLY)?;
+        let mut text = vec![0; 4096];
+        let length = rustix::io::read(&file, &mut text)?;
+        text.truncate(length);
+        Ok(text)
+    }
+
     /// Writes a file, for example `self/attr/exec` or `sys/kernel/msgmax`; no link of it is followed but `self`.
     pub(crate) fn write(&self, path: &str, value: &[u8]) -> io::Result<()> {
-        let file = rustix::fs::openat2(
-            self.root()?,
-            path,
-            OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY,
-            Mode::empty(),
-            ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_MAGICLINKS,
-        )?;
+        let file = self.open(path, OFlags::WRONLY)?;
         match rustix::io::write(&file, value)? {
             written if written == value.len() => Ok(()),
             _ => Err(Errno::IO.into()),
         }
+    }
+
+    fn open(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_XDEV | ResolveFlags::NO_MAGICLINKS;
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+        Ok(rustix::fs::openat2(self.root()?, path, flags, Mode::empty(), resolve)?)
     }
 }
 

@@ -1,90 +1,80 @@
 //! Finding and executing the program.
 
 use std::ffi::CString;
-use std::os::fd::AsFd;
 
 use jail::ExecArgs;
-use oci_spec::runtime::Process;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::error::Stage;
-use crate::message::{self, Failure, FailureKind};
+use crate::message::{Failure, FailureKind};
 
-/// Where a program is looked for if the environment has no `PATH`, as Docker does.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// A search for the program, as far as it has come.
+///
+/// What is found before the user changes and the filter is in force needs no system call but execve(2) afterwards.
+pub(super) struct Search<'a> {
+    program: &'a str,
+    directories: std::str::Split<'a, char>,
+    /// A file that may not be executed is remembered, and the search goes on, as in execvp(3).
+    denied: Option<Failure>,
+}
 
-/// Finds the program as [`execute`] will, without executing it.
-pub(super) fn find(process: &Process) -> Result<(), Failure> {
-    let mut denied = false;
-    for path in candidates(process) {
-        match rustix::fs::accessat(CWD, &path, Access::EXEC_OK, AtFlags::EACCESS) {
-            Ok(()) => return Ok(()),
-            Err(Errno::ACCESS) => denied = true,
-            Err(_) => {}
+impl<'a> Search<'a> {
+    /// A name with a slash is a path, any other is looked for in the directories of `path`.
+    pub(super) fn new(program: &'a str, path: &'a str) -> Self {
+        let directories = if program.contains('/') { "" } else { path };
+        Self { program, directories: directories.split(':'), denied: None }
+    }
+
+    /// The next file that may be the program.
+    ///
+    /// # Errors
+    /// There is none, or none that may be executed.
+    pub(super) fn next_file(&mut self) -> Result<String, Failure> {
+        let program = self.program;
+        while let Some(directory) = self.directories.next().filter(|_| !program.is_empty()) {
+            let path = if directory.is_empty() { program.to_owned() } else { format!("{directory}/{program}") };
+            match check(&path) {
+                Ok(()) => return Ok(path),
+                Err(Errno::NOENT | Errno::NOTDIR) => {}
+                Err(errno) => self.deny(failure(&path, errno)),
+            }
+        }
+        Err(self.denied.take().unwrap_or_else(|| self.not_found()))
+    }
+
+    /// Executes what was found, or what is found further on if it may not be executed; returns why nothing was.
+    pub(super) fn execute(mut self, found: String, exec: &ExecArgs) -> Failure {
+        let mut path = found;
+        loop {
+            let Ok(c_path) = CString::new(path.as_str()) else { return failure(&path, Errno::INVAL) };
+            let errno = Errno::from_io_error(&exec.exec(&c_path)).unwrap_or(Errno::IO);
+            let failed = failure(&path, errno);
+            if errno != Errno::ACCESS {
+                return failed;
+            }
+            self.deny(failed);
+            path = match self.next_file() {
+                Ok(path) => path,
+                Err(failed) => return failed,
+            };
         }
     }
-    let name = name(process);
-    match denied {
-        true => Err(failure(name, Errno::ACCESS, FailureKind::NotExecutable)),
-        false => Err(failure(name, Errno::NOENT, FailureKind::ProgramNotFound)),
+
+    fn deny(&mut self, failure: Failure) {
+        self.denied.get_or_insert(failure);
+    }
+
+    fn not_found(&self) -> Failure {
+        let errno = Errno::NOENT.raw_os_error();
+        Failure { stage: Stage::Exec, errno, detail: self.program.to_owned(), kind: FailureKind::ProgramNotFound }
     }
 }
 
-/// Executes the program; returns only if that failed.
-pub(super) fn execute(process: &Process, exec: &ExecArgs, socket: impl AsFd) -> Failure {
-    message::send_ready(socket);
-    // As execvp(3): a file that cannot be executed is remembered, and the search goes on.
-    let mut denied = None;
-    for path in candidates(process) {
-        match attempt(&path, exec) {
-            None => {}
-            Some(found) if found.errno == Errno::ACCESS.raw_os_error() => denied = denied.or(Some(found)),
-            Some(found) => return found,
-        }
-    }
-    denied.unwrap_or_else(|| failure(name(process), Errno::NOENT, FailureKind::ProgramNotFound))
-}
-
-fn name(process: &Process) -> &str {
-    process.args().as_ref().and_then(|args| args.first()).map_or("", String::as_str)
-}
-
-/// Where the program may be, in the order of the search.
-fn candidates(process: &Process) -> impl Iterator<Item = String> {
-    let name = name(process);
-    let directories = match name.is_empty() || name.contains('/') {
-        true => "",
-        false => search_path(process.env().as_deref().unwrap_or_default()),
-    };
-    directories.split(':').filter(|_| !name.is_empty()).map(move |directory| match directory {
-        "" => name.to_owned(),
-        directory => format!("{directory}/{name}"),
-    })
-}
-
-fn search_path(env: &[String]) -> &str {
-    env.iter().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH)
-}
-
-/// Executes one file; `None` if there is none.
-fn attempt(path: &str, exec: &ExecArgs) -> Option<Failure> {
-    match refuse_magic(path) {
-        Ok(()) => {}
-        Err(Errno::NOENT | Errno::NOTDIR) => return None,
-        Err(errno) => return Some(failure(path, errno, FailureKind::NotExecutable)),
-    }
-    let Ok(c_path) = CString::new(path) else { return None };
-    let errno = Errno::from_io_error(&exec.exec(&c_path)).unwrap_or(Errno::IO);
-    let kind = match errno {
-        // The file was there a moment ago, so it is what the file asks for that is missing.
-        Errno::NOENT | Errno::NOTDIR => FailureKind::InterpreterNotFound,
-        Errno::ACCESS | Errno::PERM | Errno::NOEXEC | Errno::ISDIR | Errno::LIBBAD | Errno::TXTBSY | Errno::LOOP => {
-            FailureKind::NotExecutable
-        }
-        _ => FailureKind::Stage,
-    };
-    Some(failure(path, errno, kind))
+/// Whether this is a file that execve(2) may take, and that is safe to be executed.
+fn check(path: &str) -> rustix::io::Result<()> {
+    rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?;
+    refuse_magic(path)
 }
 
 /// Refuses a program, or the interpreter of a script, that is a magic link such as /proc/self/exe: it would execute the
@@ -93,17 +83,14 @@ fn refuse_magic(path: &str) -> rustix::io::Result<()> {
     let open = |path: &str, flags| {
         rustix::fs::openat2(CWD, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
     };
-    let file = match open(path, OFlags::RDONLY | OFlags::NONBLOCK) {
+    let file = match open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY) {
         // Executable but not readable: it cannot be a script either, because its interpreter could not read it.
         Err(Errno::ACCESS) => return open(path, OFlags::PATH).map(drop),
         other => other?,
     };
     let mut start = [0u8; 256];
-    let length = match rustix::io::read(&file, &mut start) {
-        Ok(length) => length,
-        // A directory; execve tells.
-        Err(_) => return Ok(()),
-    };
+    // A directory fails here.
+    let length = rustix::io::read(&file, &mut start)?;
     match script_interpreter(&start[..length]) {
         Some(interpreter) => match open(interpreter, OFlags::PATH) {
             // execve tells what is wrong with it.
@@ -120,12 +107,22 @@ fn script_interpreter(start: &[u8]) -> Option<&str> {
     std::str::from_utf8(line).ok()?.split_ascii_whitespace().next()
 }
 
-fn failure(path: &str, errno: Errno, kind: FailureKind) -> Failure {
+fn failure(path: &str, errno: Errno) -> Failure {
+    let kind = match errno {
+        // The file was there a moment ago, so it is what the file asks for that is missing.
+        Errno::NOENT | Errno::NOTDIR => FailureKind::InterpreterNotFound,
+        Errno::ACCESS | Errno::PERM | Errno::NOEXEC | Errno::ISDIR | Errno::LIBBAD | Errno::TXTBSY | Errno::LOOP => {
+            FailureKind::NotExecutable
+        }
+        _ => FailureKind::Stage,
+    };
     Failure { stage: Stage::Exec, errno: errno.raw_os_error(), detail: path.to_owned(), kind }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -141,5 +138,30 @@ mod tests {
         assert_eq!(refuse_magic("/proc/self/exe"), Err(Errno::LOOP));
         assert_eq!(refuse_magic("/bin/sh"), Ok(()));
         assert_eq!(refuse_magic("/nothing"), Err(Errno::NOENT));
+        assert_eq!(refuse_magic("/bin"), Err(Errno::ISDIR));
+    }
+
+    #[test]
+    fn searches() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, mode) in [("one/tool", 0o644), ("two/tool", 0o755), ("one/text", 0o644)] {
+            let file = directory.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        std::fs::create_dir(directory.path().join("one/directory")).unwrap();
+        let path = format!("/nowhere:{0}/one:{0}/two", directory.path().display());
+        let find = |program| Search::new(program, &path).next_file();
+        assert_eq!(find("tool").unwrap(), format!("{}/two/tool", directory.path().display()));
+        for denied in ["text", "directory"] {
+            assert_eq!(find(denied).unwrap_err().kind, FailureKind::NotExecutable, "{denied}");
+        }
+        for absent in ["absent", "", "/absent", "tool/"] {
+            let failure = find(absent).unwrap_err();
+            assert_eq!((failure.kind, failure.detail.as_str()), (FailureKind::ProgramNotFound, absent));
+        }
+        assert_eq!(find("/bin/sh").unwrap(), "/bin/sh");
+        assert_eq!(find("/proc/self/exe").unwrap_err().kind, FailureKind::NotExecutable);
     }
 }

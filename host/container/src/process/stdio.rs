@@ -1,33 +1,25 @@
-//! Session, terminal and standard streams.
+//! Session, controlling terminal and standard streams.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use oci_spec::runtime::Process;
 use plan::Stdio;
-use rustix::fs::{FileType, Gid, Mode, Uid};
+use rustix::fs::{FileType, Gid, Uid};
 use rustix::io::Errno;
 
-/// Starts a session, makes the terminal its own, and gives the program its streams as 0, 1 and 2.
-pub(super) fn place(streams: Option<&Stdio>, process: &Process) -> io::Result<()> {
+/// Of /dev/null.
+const NULL: (u32, u32) = (1, 3);
+
+/// Starts a session, makes the terminal its own, and puts the streams in place; without `streams` they stay as they are.
+pub(super) fn place(streams: Option<&Stdio>, terminal: bool) -> io::Result<()> {
     rustix::process::setsid()?;
-    let terminal = process.terminal().unwrap_or(false);
-    if terminal {
-        match streams {
-            Some(streams) => rustix::process::ioctl_tiocsctty(&streams.stdin)?,
-            None => rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?,
-        }
-    }
     if let Some(streams) = streams {
-        if process.user().uid() != 0 {
-            let all = [&streams.stdin, &streams.stdout, &streams.stderr];
-            all.into_iter().try_for_each(|stream| give(stream.as_fd(), process, terminal))?;
-        }
         put(streams)?;
     }
-    jail::reset_signals()?;
-    rustix::process::umask(Mode::from_raw_mode(process.user().umask().unwrap_or(0o022)));
-    Ok(())
+    if terminal {
+        rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+    }
+    jail::reset_signals()
 }
 
 /// The caller's own 0, 1 and 2 may be among the three: copy those above first, so that none is overwritten too early.
@@ -40,19 +32,28 @@ fn put(streams: &Stdio) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the program's user open `/dev/stdout` again: pipes and terminals belong to it. Files and /dev/null stay as they are.
-fn give(stream: BorrowedFd<'_>, process: &Process, terminal: bool) -> io::Result<()> {
-    let stat = rustix::fs::fstat(stream)?;
-    let ours = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Fifo => true,
-        FileType::CharacterDevice => terminal,
-        _ => false,
+/// Lets the program's user open `/dev/stdout` again: the streams become its own, /dev/null excepted.
+pub(super) fn give_to(uid: u32) -> io::Result<()> {
+    [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()]
+        .into_iter()
+        .try_for_each(|stream| give(stream, uid))
+}
+
+/// The group stays: a terminal's is `tty`, for programs that write to it.
+fn give(stream: BorrowedFd<'_>, uid: u32) -> io::Result<()> {
+    let stat = match rustix::fs::fstat(stream) {
+        // The caller gave none.
+        Err(Errno::BADF) => return Ok(()),
+        other => other?,
     };
-    if !ours {
+    let null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+        && (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev)) == NULL;
+    if stat.st_uid == uid || null {
         return Ok(());
     }
-    match rustix::fs::fchown(stream, Some(Uid::from_raw(process.user().uid())), Some(Gid::from_raw(stat.st_gid))) {
-        Ok(()) | Err(Errno::PERM | Errno::ROFS | Errno::INVAL) => Ok(()),
+    match rustix::fs::fchown(stream, Some(Uid::from_raw(uid)), Some(Gid::from_raw(stat.st_gid))) {
+        // Owners that the user namespace does not map, a read-only file system: the stream still works as it is.
+        Ok(()) | Err(Errno::PERM | Errno::ROFS | Errno::INVAL | Errno::OVERFLOW) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
