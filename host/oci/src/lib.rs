@@ -10,6 +10,7 @@ mod bundle;
 mod commands;
 mod error;
 mod id;
+mod listen;
 mod log;
 mod state;
 mod sys;

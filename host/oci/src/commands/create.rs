@@ -10,6 +10,7 @@ use crate::bundle::Bundle;
 use crate::commands::{Context, groups, levels, terminal};
 use crate::error::Error;
 use crate::id::ContainerId;
+use crate::listen;
 use crate::state::{Entry, Identity, Level, Lock, Record};
 
 /// <https://github.com/opencontainers/runtime-spec/blob/main/runtime.md#create>
@@ -74,6 +75,8 @@ impl New {
         io: Io,
         waits: bool,
     ) -> Result<Made, Error> {
+        let process = bundle.spec.process().iter();
+        process.flat_map(container::warnings).for_each(|warning| context.log.warn(&warning));
         let path = groups::path(&args.id, &bundle.spec)?;
         let group = groups::create(context, &path, self.record.cgroups, &bundle.spec)?;
         // Not always what was asked for: without privileges it may be below this user's own, or none.
@@ -106,7 +109,8 @@ impl New {
             options: Options {
                 no_pivot: args.io.no_pivot,
                 no_new_keyring: args.no_new_keyring,
-                preserve_fds: args.preserve_fds,
+                preserve_fds: args.preserve_fds.saturating_add(listen::count()),
+                listen_fds: listen::count(),
                 state_dir: waits.then_some(self.entry.path()),
             },
         })?;

@@ -2,13 +2,14 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 
 use container::{ExecOptions, Io, Target};
-use oci_spec::runtime::{Capability, LinuxCapabilities, Process, Spec};
+use oci_spec::runtime::{Capability, ContainerState, LinuxCapabilities, Process, Spec};
 
 use crate::args::ExecArgs;
 use crate::bundle::parse_process;
 use crate::commands::foreground::Foreground;
-use crate::commands::{Context, groups, terminal};
+use crate::commands::{Context, groups, hooks, terminal};
 use crate::error::Error;
+use crate::listen;
 use crate::state::{Level, Status};
 
 /// Runs a further program in a container.
@@ -30,7 +31,11 @@ pub(crate) fn exec(context: &Context, args: &ExecArgs) -> Result<ExitCode, Error
     let mut foreground = if args.detach { None } else { Some(Foreground::prepare(false)?) };
     let io = io(args, process.terminal().unwrap_or(false), foreground.as_mut())?;
     let target = Target { pid: first.pid, pidfd: first.pidfd(), spec: &spec, cgroup: &group };
-    let options = ExecOptions { preserve_fds: args.preserve_fds, ..ExecOptions::default() };
+    let listen_fds = listen::count();
+    let preserve_fds = args.preserve_fds.saturating_add(listen_fds);
+    container::warnings(&process).iter().for_each(|warning| context.log.warn(warning));
+    let state = hooks::state(&record, ContainerState::Running, Some(first.pid));
+    let options = ExecOptions { preserve_fds, listen_fds, state: state.as_ref(), ..ExecOptions::default() };
     let mut running = container::exec(&target, &process, io, &options)?;
     terminal::announce(running.pid(), running.pidfd(), args.pid_file.as_deref(), args.pidfd_socket.as_deref())?;
     match foreground {

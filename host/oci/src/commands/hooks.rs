@@ -25,7 +25,8 @@ fn all(context: &Context, point: &'static str, list: Option<&Vec<Hook>>, state: 
     }
 }
 
-fn state(record: &Record, status: ContainerState, pid: Option<i32>) -> Option<State> {
+/// A container's state as hooks and agents are told it.
+pub(crate) fn state(record: &Record, status: ContainerState, pid: Option<i32>) -> Option<State> {
     let mut state = StateBuilder::default()
         .version(record.oci_version.clone())
         .id(record.id.to_string())
