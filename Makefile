@@ -15,10 +15,10 @@ setup: ## Install what is missing (Debian packages, Rust targets)
 	@scripts/setup.sh
 
 build: setup ## Build everything into dist/
-	@$(CARGO) build --release -p cli -p oci -p agent -p compare
+	@$(CARGO) build --release -p cli -p oci -p agent -p init -p compare
 	@$(CARGO) build --release -p unikernel-process --target $(GUEST_TARGET)
 	@mkdir -p $(DIST)
-	@install -m 0755 $(TARGET_DIR)/$(HOST_TARGET)/release/{coracle,coracle-oci,coracle-agent,coracle-probe} \
+	@install -m 0755 $(TARGET_DIR)/$(HOST_TARGET)/release/{coracle,coracle-oci,coracle-agent,coracle-init,coracle-probe} \
 		$(TARGET_DIR)/$(GUEST_TARGET)/release/coracle-unikernel $(DIST)/
 	@ln -sf coracle-oci $(DIST)/coracle-oci-unikernel && ln -sf coracle-oci $(DIST)/coracle-oci-microvm
 

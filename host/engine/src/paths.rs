@@ -90,6 +90,11 @@ impl Paths {
         self.libexec.join("coracle-probe")
     }
 
+    /// The first process of containers with `--init`.
+    pub fn init(&self) -> PathBuf {
+        self.libexec.join("coracle-init")
+    }
+
     /// The microVM's agent.
     pub fn agent(&self) -> PathBuf {
         self.libexec.join("coracle-agent")
