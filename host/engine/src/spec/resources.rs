@@ -13,13 +13,16 @@ use rustix::fs::{major, minor};
 use super::devices::Granted;
 use crate::Error;
 
-/// The period that a quota in CPUs is divided by, as Docker's.
-const PERIOD: u64 = 100_000;
+/// The period in microseconds that a quota in CPUs is divided by, as Docker's. The kernel takes no quota below 1 ms, so very
+/// small shares have a longer one.
+const fn period(millis: u32) -> u64 {
+    if millis < 10 { 1_000_000 } else { 100_000 }
+}
 
 pub(super) fn resources(plan: &LaunchPlan, devices: &[Granted]) -> Result<LinuxResources, Error> {
     let (asked, limits) = (&plan.resources, &plan.options.limits);
     let mut resources = LinuxResources::default();
-    resources.set_devices(Some(device_rules(plan, devices)));
+    resources.set_devices(device_rules(plan, devices));
     resources.set_memory(memory(asked, limits));
     resources.set_cpu(cpu(asked, limits));
     if let Some(pids) = asked.pids {
@@ -48,8 +51,9 @@ fn cpu(asked: &plan::Resources, limits: &MoreLimits) -> Option<LinuxCpu> {
     let mut cpu = LinuxCpu::default();
     let empty = cpu.clone();
     cpu.set_shares(limits.cpu_shares);
-    cpu.set_period(asked.cpu_millis.map(|_| PERIOD).or(limits.cpu_period));
-    cpu.set_quota(asked.cpu_millis.map(|millis| i64::from(millis) * PERIOD as i64 / 1000).or(limits.cpu_quota));
+    cpu.set_period(asked.cpu_millis.map(period).or(limits.cpu_period));
+    let quota = |millis| i64::from(millis) * period(millis) as i64 / 1000;
+    cpu.set_quota(asked.cpu_millis.map(quota).or(limits.cpu_quota));
     cpu.set_cpus(asked.cpuset.clone());
     cpu.set_mems(limits.cpuset_mems.clone());
     (cpu != empty).then_some(cpu)
@@ -99,36 +103,15 @@ fn block_device(limit: &BlockDeviceLimit) -> Result<(i64, i64), Error> {
     Ok((i64::from(major(metadata.rdev())), i64::from(minor(metadata.rdev()))))
 }
 
-/// Denies everything but what every container has (the runtime adds that list), what was granted, and what a rule allows.
-fn device_rules(plan: &LaunchPlan, devices: &[Granted]) -> Vec<LinuxDeviceCgroup> {
-    if plan.options.security.privileged {
-        return vec![rule(true, None, None, None, "rwm")];
-    }
-    let mut rules = vec![rule(false, None, None, None, "rwm")];
-    rules.extend(DEFAULT.iter().map(|(kind, major, minor, access)| rule(true, Some(*kind), *major, *minor, access)));
-    rules.extend(devices.iter().map(|granted| {
+/// What is allowed beyond what every container may open, which the control groups know.
+fn device_rules(plan: &LaunchPlan, devices: &[Granted]) -> Option<Vec<LinuxDeviceCgroup>> {
+    let granted = devices.iter().filter(|_| !plan.options.security.privileged).map(|granted| {
         let node = &granted.node;
-        rule(true, Some(node.typ()), Some(node.major()), Some(node.minor()), &granted.access)
-    }));
-    rules.extend(plan.options.device_rules.iter().map(own_rule));
-    rules
+        rule(Some(node.typ()), Some(node.major()), Some(node.minor()), &granted.access)
+    });
+    let rules: Vec<_> = granted.chain(plan.options.device_rules.iter().map(own_rule)).collect();
+    (!rules.is_empty()).then_some(rules)
 }
-
-/// What Docker allows: making any node, and opening the harmless ones.
-type Rule = (LinuxDeviceType, Option<i64>, Option<i64>, &'static str);
-const DEFAULT: [Rule; 11] = [
-    (LinuxDeviceType::C, None, None, "m"),
-    (LinuxDeviceType::B, None, None, "m"),
-    (LinuxDeviceType::C, Some(1), Some(3), "rwm"),
-    (LinuxDeviceType::C, Some(1), Some(5), "rwm"),
-    (LinuxDeviceType::C, Some(1), Some(7), "rwm"),
-    (LinuxDeviceType::C, Some(1), Some(8), "rwm"),
-    (LinuxDeviceType::C, Some(1), Some(9), "rwm"),
-    (LinuxDeviceType::C, Some(5), Some(0), "rwm"),
-    (LinuxDeviceType::C, Some(5), Some(1), "rwm"),
-    (LinuxDeviceType::C, Some(5), Some(2), "rwm"),
-    (LinuxDeviceType::C, Some(136), None, "rwm"),
-];
 
 fn own_rule(own: &DeviceRule) -> LinuxDeviceCgroup {
     let kind = match own.kind {
@@ -136,18 +119,12 @@ fn own_rule(own: &DeviceRule) -> LinuxDeviceCgroup {
         'c' => Some(LinuxDeviceType::C),
         _ => None,
     };
-    rule(true, kind, own.major, own.minor, &own.access)
+    rule(kind, own.major, own.minor, &own.access)
 }
 
-fn rule(
-    allow: bool,
-    kind: Option<LinuxDeviceType>,
-    major: Option<i64>,
-    minor: Option<i64>,
-    access: &str,
-) -> LinuxDeviceCgroup {
+fn rule(kind: Option<LinuxDeviceType>, major: Option<i64>, minor: Option<i64>, access: &str) -> LinuxDeviceCgroup {
     let mut rule = LinuxDeviceCgroup::default();
-    rule.set_allow(allow);
+    rule.set_allow(true);
     rule.set_typ(kind);
     rule.set_major(major);
     rule.set_minor(minor);
