@@ -54,7 +54,10 @@ pub fn create(request: &Request<'_>) -> Result<Created, Error> {
         further: false,
     };
     let process = request.spec.process().as_ref().ok_or_else(|| InvalidSpec::missing("process"))?;
-    let process = Prepared::new(process, request.spec.linux().as_ref(), settings)?;
+    let mut process = Prepared::new(process, request.spec.linux().as_ref(), settings)?;
+    if options.default_filter {
+        process.use_default_filter()?;
+    }
     if matches!(request.io, Io::ConsoleSocket(_)) && !process.terminal() {
         let problem = crate::spec::Problem::Needs("true, because there is a console socket");
         return Err(InvalidSpec::new("process.terminal", problem).into());

@@ -43,6 +43,9 @@ pub fn exec(target: &Target<'_>, process: &Process, io: Io, options: &ExecOption
         further: true,
     };
     let mut process = Prepared::new(process, target.spec.linux().as_ref(), settings)?;
+    if options.default_filter {
+        process.use_default_filter()?;
+    }
     let mover = target.cgroup.mover()?;
     let (socket, child_socket) = message::pair()?;
     match clone_on_processors(target, &process)? {

@@ -127,6 +127,15 @@ impl Prepared {
         })
     }
 
+    /// Takes the ready-made filter, if the specification has none.
+    pub(crate) fn use_default_filter(&mut self) -> Result<(), Error> {
+        if self.filter.is_none() {
+            let program = seccomp::container_default()?;
+            self.filter = Some(seccomp::Filter { program, flags: seccomp::FilterFlags::empty(), listener: None });
+        }
+        Ok(())
+    }
+
     /// Whether the program gets a terminal.
     pub(crate) fn terminal(&self) -> bool {
         self.terminal

@@ -62,6 +62,8 @@ pub struct Options<'a> {
     pub preserve_fds: u32,
     /// How many of these are sockets that the program is told of, by the protocol of sd_listen_fds(3).
     pub listen_fds: u32,
+    /// Installs [`jail::seccomp::container_default`] if the specification has no filter: ready-made, it costs nothing to build.
+    pub default_filter: bool,
     /// Where the socket `start` is made, for [`start`](crate::start) from another process.
     pub state_dir: Option<&'a Path>,
 }
@@ -77,4 +79,6 @@ pub struct ExecOptions<'a> {
     pub listen_fds: u32,
     /// The container's state, which the agent of a filter's notifications is told.
     pub state: Option<&'a State>,
+    /// Installs [`jail::seccomp::container_default`] if the specification has no filter: ready-made, it costs nothing to build.
+    pub default_filter: bool,
 }

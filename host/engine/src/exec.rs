@@ -1,5 +1,6 @@
 use std::os::fd::{AsFd, OwnedFd};
 
+use container::{ExecOptions, Io, Target};
 use plan::{ExitStatus, Isolation, Process, Stdio};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::fcntl_dupfd_cloexec;
@@ -84,12 +85,19 @@ pub(crate) fn exec_in(
     io: Stdio,
     privileged: bool,
 ) -> Result<container::Running, Error> {
-    let _ = privileged;
     let first = instance.record.process.as_ref();
     let pidfd = first.and_then(|process| process.open()).ok_or(Error::SupervisorLost)?;
     let pid = instance.record.pid().unwrap_or_default();
-    let target = container::plan_api::Target { id: &instance.plan.id, pid, pidfd: pidfd.as_fd() };
-    Ok(container::plan_api::exec(&target, process, io)?)
+    let plan = &instance.plan;
+    let spec = crate::launch::target_spec(plan)?;
+    let cgroup = crate::launch::group(plan)?;
+    let target = Target { pid, pidfd: pidfd.as_fd(), spec: &spec, cgroup: &cgroup };
+    let mut own = plan.options.clone();
+    own.security.privileged |= privileged;
+    let process = crate::spec::further_process(process, &own, &spec);
+    let default_filter = crate::launch::has_default_filter(plan) && !privileged;
+    let options = ExecOptions { default_filter, ..ExecOptions::default() };
+    Ok(container::exec(&target, &process, Io::Given(io), &options)?)
 }
 
 fn exec_in_terminal(instance: &Instance, process: &Process) -> Result<ExitStatus, Error> {

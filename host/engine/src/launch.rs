@@ -1,14 +1,21 @@
 //! From a plan to a running program: the one place that tells the isolation levels apart.
 
-use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+mod container_level;
+mod etc;
+mod shared;
 
-use network::{Lease, Network, TapOptions};
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use network::{Lease, Network, TapOptions, Wishes};
 use plan::{ExitStatus, Isolation, LaunchPlan, NetworkMode, Stdio};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::{Error, Paths};
+pub(crate) use container_level::{group, has_default_filter, target_spec};
+use etc::EtcFiles;
+pub(crate) use shared::Shared;
 
 /// A program that runs, at whatever level.
 pub(crate) enum Running {
@@ -38,16 +45,14 @@ pub(crate) fn launch(
     record: impl FnOnce(i32, Option<Ipv4Addr>) -> Result<(), Error>,
 ) -> Result<Launched, Error> {
     let connection = connect(paths, plan)?;
-    let etc = EtcFiles::write(plan, connection.as_ref().map(|c| &c.1))?;
+    let shared = Shared::find(paths, plan)?;
+    let etc =
+        EtcFiles::write(plan, connection.as_ref().map(|c| &c.1), shared.network.as_ref().map(|s| s.dir.as_path()))?;
     let address = connection.as_ref().map(|c| c.1.address);
     let running = match plan.isolation {
         Isolation::Container => {
-            let created = container::plan_api::create(plan, io, &etc.paths())?;
-            if let Some((network, lease)) = &connection {
-                network.connect_veth(lease, created.netns()?.as_fd())?;
-            }
-            record(created.pid(), address)?;
-            Running::Container(created.start()?)
+            let start = container_level::Start { paths, plan, etc: &etc, shared: &shared };
+            Running::Container(start.run(io, connection.as_ref(), |pid| record(pid, address))?)
         }
         Isolation::Unikernel => {
             let tap = connection.as_ref().map(unikernel_tap).transpose()?;
@@ -59,7 +64,7 @@ pub(crate) fn launch(
         }
         Isolation::Microvm => {
             let kernel = microvm::kernel::locate(&paths.kernels())?;
-            let tap = connection.as_ref().map(vm_tap).transpose()?;
+            let tap = connection.as_ref().map(|connection| vm_tap(connection, plan)).transpose()?;
             let vm = microvm::start(plan, io, tap, &kernel, &paths.agent())?;
             record(vm.pid() as i32, address)?;
             Running::Microvm(Box::new(vm))
@@ -69,11 +74,12 @@ pub(crate) fn launch(
 }
 
 fn connect(paths: &Paths, plan: &LaunchPlan) -> Result<Option<(Network, Lease)>, Error> {
-    if plan.network.mode == NetworkMode::None {
+    if plan.network.mode != NetworkMode::Bridge {
         return Ok(None);
     }
     let network = open_network(paths)?;
-    let lease = network.lease(&plan.id, &plan.name)?;
+    let wishes = Wishes { address: plan.options.ip, mac: plan.options.mac };
+    let lease = network.lease_with(&plan.id, &plan.name, &wishes)?;
     network.publish(&lease, &plan.network.published)?;
     Ok(Some((network, lease)))
 }
@@ -98,7 +104,7 @@ pub(crate) fn destroy_ended(network: Option<&Network>, plan: &LaunchPlan) -> Res
 
 fn destroy_processes(plan: &LaunchPlan) -> Result<(), Error> {
     match plan.isolation {
-        Isolation::Container => container::plan_api::destroy(&plan.id)?,
+        Isolation::Container => container_level::destroy(plan)?,
         Isolation::Unikernel => unikernel::destroy(&plan.id)?,
         Isolation::Microvm => microvm::destroy(&plan.id, &plan.state_dir)?,
     }
@@ -143,42 +149,7 @@ impl Running {
     }
 }
 
-/// The files of `/etc` that describe the network, made for each instance.
-struct EtcFiles {
-    dir: PathBuf,
-    hosts: String,
-    resolv_conf: String,
-}
-
 impl EtcFiles {
-    fn write(plan: &LaunchPlan, lease: Option<&Lease>) -> Result<Self, Error> {
-        let (hosts, resolv_conf) = match lease {
-            Some(lease) => (network::etc_hosts(lease, &plan.hostname), network::resolv_conf(lease)),
-            None => (format!("127.0.0.1\tlocalhost {}\n::1\tlocalhost\n", plan.hostname), String::new()),
-        };
-        let files = Self { dir: plan.state_dir.clone(), hosts, resolv_conf };
-        if plan.isolation == Isolation::Container {
-            files.save("hosts", &files.hosts)?;
-            files.save("resolv.conf", &files.resolv_conf)?;
-            files.save("hostname", &format!("{}\n", plan.hostname))?;
-        }
-        Ok(files)
-    }
-
-    fn save(&self, name: &str, text: &str) -> Result<(), Error> {
-        let path = self.dir.join(name);
-        crate::instance::write_plain(&path, text.as_bytes())
-    }
-
-    fn paths(&self) -> container::plan_api::EtcFiles {
-        let path = |name: &str| Some(Path::new(&self.dir).join(name));
-        container::plan_api::EtcFiles {
-            hosts: path("hosts"),
-            resolv_conf: path("resolv.conf"),
-            hostname: path("hostname"),
-        }
-    }
-
     fn texts(&self, rewrite_table: PathBuf) -> unikernel::Extra {
         unikernel::Extra {
             etc_hosts: self.hosts.clone(),
@@ -201,7 +172,7 @@ fn unikernel_tap((network, lease): &(Network, Lease)) -> Result<unikernel::NetAt
     })
 }
 
-fn vm_tap((network, lease): &(Network, Lease)) -> Result<microvm::NetAttachment, Error> {
+fn vm_tap((network, lease): &(Network, Lease), plan: &LaunchPlan) -> Result<microvm::NetAttachment, Error> {
     let tap = network.open_tap(lease, TapOptions { vnet_hdr: true, offload: false, nonblocking: true })?;
     Ok(microvm::NetAttachment {
         tap,
@@ -209,7 +180,7 @@ fn vm_tap((network, lease): &(Network, Lease)) -> Result<microvm::NetAttachment,
         prefix: lease.prefix,
         gateway: lease.gateway,
         mac: lease.mac,
-        dns: lease.dns.clone(),
+        dns: if plan.options.dns.is_empty() { lease.dns.clone() } else { plan.options.dns.clone() },
         mtu: lease.mtu,
     })
 }

@@ -25,7 +25,6 @@ mod rewrite;
 mod seccomp_profile;
 mod settings;
 mod signal;
-#[allow(dead_code, reason = "its users follow with the next step")]
 mod spec;
 mod start;
 mod stats;
@@ -106,6 +105,7 @@ impl Engine {
     pub fn run(&self, request: &RunRequest, detach: bool, streams: &Streams) -> Result<RunOutcome, Error> {
         let plan = request.plan(self)?;
         let instance = self.instances.create(&plan, Status::Created)?;
+        self.write_cid_file(&plan)?;
         events::write(&self.paths, &plan, "create", &[]);
         let mut client = supervisor::spawn(&self.paths, instance)?;
         if detach {
@@ -114,6 +114,16 @@ impl Engine {
         }
         let ended = client.relay(&Streams { terminal: request.terminal, ..streams.clone() })?;
         Ok(ended.map_or(RunOutcome::Detached(plan.id), RunOutcome::Exited))
+    }
+
+    /// Tells whoever reads the file of `--cidfile`; an instance that cannot is not started.
+    pub(crate) fn write_cid_file(&self, plan: &plan::LaunchPlan) -> Result<(), Error> {
+        let Some(path) = &plan.options.cid_file else { return Ok(()) };
+        let written = instance::create_new(path, plan.id.as_str().as_bytes());
+        written.map_err(|source| {
+            let _ = self.instances.remove(&plan.id, Some(&plan.name));
+            Error::File { action: "writing the id (--cidfile) to the new file", path: path.clone(), source }
+        })
     }
 
     /// Every instance, oldest first.

@@ -91,9 +91,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Asks the program to end with `signal` (its image's stop signal if not given), and ends it with SIGKILL if it has not
-    /// within `grace`.
-    pub fn stop(&self, what: &str, signal: Option<i32>, grace: Duration) -> Result<(), Error> {
+    /// Asks the program to end with `signal` (its own stop signal if not given), and ends it with SIGKILL if it has not within
+    /// `grace` (its own time, or else 10 seconds).
+    pub fn stop(&self, what: &str, signal: Option<i32>, grace: Option<Duration>) -> Result<(), Error> {
         let instance = self.started(what)?;
         if !instance.health.is_alive() {
             return Ok(());
@@ -105,7 +105,8 @@ impl Engine {
         if instance.health != Health::Restarting {
             self.signal(&instance, signal.unwrap_or(instance.plan.stop_signal))?;
         }
-        if !self.ends_within(&instance, grace)? {
+        let own = Duration::from_secs(instance.plan.options.stop_timeout.unwrap_or(10));
+        if !self.ends_within(&instance, grace.unwrap_or(own))? {
             self.end(&instance)?;
         }
         match self.instances.load(&instance.plan.id) {
@@ -187,7 +188,7 @@ impl Engine {
             .holder(what)
             .or_else(|| self.instances.ids().into_iter().find(|id| id.as_str().starts_with(what)));
         let id = id.ok_or_else(|| Error::NoInstance(what.to_owned()))?;
-        container::plan_api::destroy(&id)?;
+        cgroup::destroy(&id)?;
         launch::open_network(&self.paths)?.release(&id)?;
         self.instances.remove(&id, None)?;
         self.instances.names().all().into_iter().filter(|(_, h)| h.as_ref() == Some(&id)).for_each(|(name, _)| {

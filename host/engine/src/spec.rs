@@ -9,8 +9,8 @@ mod resources;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
-    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType as Kind, LinuxSeccomp, Root, Spec,
-    VERSION,
+    Linux, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceType as Kind, LinuxSeccomp, Process,
+    Root, Spec, VERSION,
 };
 use plan::options::{CgroupMode, IdMapping, IpcMode, PidMode, SeccompChoice, UserMode, UtsMode};
 use plan::{LaunchPlan, NetworkMode};
@@ -18,7 +18,7 @@ use plan::{LaunchPlan, NetworkMode};
 use crate::Error;
 
 pub(crate) use capabilities::capabilities;
-pub(crate) use process::process;
+use process::process;
 
 /// What the plan alone does not say.
 #[derive(Debug, Clone, Default)]
@@ -79,10 +79,39 @@ pub(crate) fn spec(plan: &LaunchPlan, around: &Surroundings) -> Result<Spec, Err
     Ok(spec)
 }
 
+/// Takes the right to make device nodes away.
+pub(crate) fn forbid_nodes(spec: &mut Spec) {
+    use oci_spec::runtime::Capability;
+    let Some(process) = spec.process_mut() else { return };
+    let Some(mut sets) = process.capabilities().clone() else { return };
+    let without = |set: &Option<oci_spec::runtime::Capabilities>| {
+        set.as_ref().map(|set| set.iter().copied().filter(|one| *one != Capability::Mknod).collect())
+    };
+    sets.set_bounding(without(sets.bounding()));
+    sets.set_effective(without(sets.effective()));
+    sets.set_permitted(without(sets.permitted()));
+    process.set_capabilities(Some(sets));
+}
+
+/// A further program of a container: what the first may do, unless it is privileged.
+pub(crate) fn further_process(process: &plan::Process, options: &plan::Options, spec: &Spec) -> Process {
+    let mut made = self::process(process, options);
+    let first = spec.process().as_ref().and_then(|first| first.capabilities().as_ref());
+    if let (Some(first), Some(mut own), false) = (first, made.capabilities().clone(), options.security.privileged) {
+        own.set_bounding(first.bounding().clone());
+        if process.user.uid == 0 {
+            own.set_effective(first.bounding().clone());
+            own.set_permitted(first.bounding().clone());
+        }
+        made.set_capabilities(Some(own));
+    }
+    made
+}
+
 /// Where our init is inside.
 pub(crate) const INIT: &str = "/sbin/coracle-init";
 
-fn first_process(plan: &LaunchPlan, around: &Surroundings) -> oci_spec::runtime::Process {
+fn first_process(plan: &LaunchPlan, around: &Surroundings) -> Process {
     let mut process = process(&plan.process, &plan.options);
     if around.init.is_some() {
         let mut args = vec![INIT.to_owned(), "--".to_owned()];

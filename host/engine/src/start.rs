@@ -13,6 +13,7 @@ impl Engine {
     pub fn create(&self, request: &RunRequest) -> Result<InstanceId, Error> {
         let plan = request.plan(self)?;
         self.instances.create(&plan, Status::Prepared)?;
+        self.write_cid_file(&plan)?;
         events::write(&self.paths, &plan, "create", &[]);
         Ok(plan.id)
     }
@@ -49,7 +50,7 @@ impl Engine {
     }
 
     /// Ends an instance as [`stop`](Self::stop) does, and starts it again.
-    pub fn restart(&self, what: &str, signal: Option<i32>, grace: Duration) -> Result<(), Error> {
+    pub fn restart(&self, what: &str, signal: Option<i32>, grace: Option<Duration>) -> Result<(), Error> {
         let instance = self.started(what)?;
         if instance.plan.auto_remove && instance.health.is_alive() {
             let hint = "it was started with --rm and is removed when it ends";

@@ -126,7 +126,8 @@ impl Engine {
         let live: HashSet<InstanceId> =
             self.instances.list().into_iter().filter(|i| i.health.is_alive()).map(|i| i.plan.id).collect();
         self.check_names(fix, &known, &mut findings);
-        for group in container::plan_api::orphans(&live)?.into_iter().filter(is_abandoned) {
+        let unknown = cgroup::list()?.into_iter().filter(|id| !live.contains(id));
+        for group in unknown.filter(is_abandoned) {
             if fix {
                 cgroup::destroy(&group)?;
             }

@@ -57,9 +57,9 @@ fn parse_tail(text: &str) -> Result<usize, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct StopArgs {
-    /// Seconds to wait before SIGKILL
-    #[arg(short, long, default_value_t = 10, value_name = "SECONDS")]
-    pub(crate) time: u64,
+    /// Seconds to wait before SIGKILL, instead of those of --stop-timeout or 10
+    #[arg(short, long, value_name = "SECONDS")]
+    pub(crate) time: Option<u64>,
     /// The signal that asks, instead of the image's (which is TERM if it says nothing)
     #[arg(short, long, value_parser = engine::parse_signal)]
     pub(crate) signal: Option<i32>,

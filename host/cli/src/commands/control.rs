@@ -28,7 +28,7 @@ pub(super) fn start(engine: &Engine, args: &StartArgs) -> Result<ExitCode, Error
 
 /// `coracle restart`.
 pub(super) fn restart(engine: &Engine, args: &StopArgs) -> Result<ExitCode, Error> {
-    act(&args.names, |name| engine.restart(name, args.signal, Duration::from_secs(args.time)))
+    act(&args.names, |name| engine.restart(name, args.signal, args.time.map(Duration::from_secs)))
 }
 
 /// `coracle pause`.

@@ -112,7 +112,7 @@ pub(super) fn inspect(engine: &Engine, names: &Names) -> Result<ExitCode, Error>
 /// `coracle stop`.
 pub(super) fn stop(engine: &Engine, args: &StopArgs) -> Result<ExitCode, Error> {
     each(&args.names.instances, |name| {
-        engine.stop(name, args.signal, Duration::from_secs(args.time))?;
+        engine.stop(name, args.signal, args.time.map(Duration::from_secs))?;
         output::line(name);
         Ok(())
     })

@@ -9,7 +9,7 @@ mod process;
 mod record;
 mod store;
 
-pub(crate) use files::{Lock, read_small, write_atomic, write_plain};
+pub(crate) use files::{Lock, create_new, read_small, write_atomic, write_plain};
 pub(crate) use names::invent as invent_name;
 pub(crate) use process::ProcessId;
 pub use record::{CheckLog, Checked, Health, Record, Status};

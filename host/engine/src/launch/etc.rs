@@ -30,11 +30,7 @@ impl EtcFiles {
                 hosts: read(&dir.join("hosts"))?,
                 resolv_conf: read(&dir.join("resolv.conf"))?,
             },
-            _ => Self {
-                dir: plan.state_dir.clone(),
-                hosts: hosts(plan, lease),
-                resolv_conf: resolv_conf(plan, lease),
-            },
+            _ => Self { dir: plan.state_dir.clone(), hosts: hosts(plan, lease), resolv_conf: resolv_conf(plan, lease) },
         };
         files.hosts.push_str(&extra_hosts(plan, lease)?);
         if plan.isolation == Isolation::Container {
@@ -52,11 +48,7 @@ impl EtcFiles {
     /// Host path and place inside.
     pub(super) fn bindings(&self) -> Vec<(PathBuf, &'static str)> {
         let bind = |name: &str, place| (self.dir.join(name), place);
-        vec![
-            bind("hosts", "/etc/hosts"),
-            bind("hostname", "/etc/hostname"),
-            bind("resolv.conf", "/etc/resolv.conf"),
-        ]
+        vec![bind("hosts", "/etc/hosts"), bind("hostname", "/etc/hostname"), bind("resolv.conf", "/etc/resolv.conf")]
     }
 }
 

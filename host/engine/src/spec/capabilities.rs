@@ -1,5 +1,7 @@
 use oci_spec::runtime::{Capability, LinuxCapabilities};
 use plan::Options;
+use plan::options::Security;
+use rustix::thread::CapabilitySet;
 
 /// The capabilities that Docker leaves to a container.
 const DEFAULT: [&str; 14] = [
@@ -68,6 +70,19 @@ const ALL: [&str; 41] = [
 /// all that is not dropped.
 pub(crate) fn capabilities(options: &Options) -> Vec<String> {
     let security = &options.security;
+    let everything = security.privileged || security.cap_add.iter().any(|name| name == "ALL");
+    let mut names = wanted(security);
+    if everything {
+        // The engine's own root may lack some, and cannot give what it has not.
+        let own = rustix::thread::capabilities(None).map_or(CapabilitySet::all(), |sets| sets.permitted);
+        names.retain(|name| {
+            CapabilitySet::from_name(name.trim_start_matches("CAP_")).is_none_or(|one| own.contains(one))
+        });
+    }
+    names
+}
+
+fn wanted(security: &Security) -> Vec<String> {
     if security.privileged {
         return ALL.iter().map(|name| (*name).to_owned()).collect();
     }
@@ -108,7 +123,7 @@ mod tests {
         let mut options = Options::default();
         options.security.cap_add = add.iter().map(|name| (*name).to_owned()).collect();
         options.security.cap_drop = drop.iter().map(|name| (*name).to_owned()).collect();
-        capabilities(&options)
+        wanted(&options.security)
     }
 
     #[test]

@@ -68,7 +68,10 @@ fn system(plan: &LaunchPlan, around: &Surroundings) -> Vec<Mount> {
     let flags = ["nosuid", "noexec", "nodev"];
     match (&options.ipc, around.ipc_of) {
         (IpcMode::Host, _) => {
-            all.push(mount("/dev/mqueue", "bind", "/dev/mqueue", &["rbind", "nosuid", "noexec", "nodev"]));
+            // It shows the queues of the namespace that mounts it.
+            if !around.rootless {
+                all.push(mount("/dev/mqueue", "mqueue", "mqueue", &flags));
+            }
             all.push(mount("/dev/shm", "bind", "/dev/shm", &["rbind", "nosuid", "noexec", "nodev"]));
         }
         (IpcMode::Container(_), Some(pid)) => {
@@ -79,7 +82,7 @@ fn system(plan: &LaunchPlan, around: &Surroundings) -> Vec<Mount> {
         _ => {
             let size = format!("size={}", options.shm_size.unwrap_or(SHM));
             all.push(mount("/dev/mqueue", "mqueue", "mqueue", &flags));
-            all.push(mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &size]));
+            all.push(mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", &size]));
         }
     }
     all

@@ -111,6 +111,7 @@ impl New {
                 no_new_keyring: args.no_new_keyring,
                 preserve_fds: args.preserve_fds.saturating_add(listen::count()),
                 listen_fds: listen::count(),
+                default_filter: false,
                 state_dir: waits.then_some(self.entry.path()),
             },
         })?;

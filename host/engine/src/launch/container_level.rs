@@ -1,0 +1,135 @@
+//! A plan as a container.
+
+use std::os::fd::AsFd;
+
+use cgroup::{DevicePolicy, Group, GroupPath, Manager};
+use container::{Io, Options, Request, RootSource};
+use network::{Lease, Network};
+use oci_spec::runtime::Spec;
+use plan::options::SeccompChoice;
+use plan::{LaunchPlan, Stdio};
+
+use super::{EtcFiles, Shared};
+use crate::spec::{self, Surroundings};
+use crate::{Error, Paths};
+
+/// Everything that a start needs.
+pub(super) struct Start<'a> {
+    pub(super) paths: &'a Paths,
+    pub(super) plan: &'a LaunchPlan,
+    pub(super) etc: &'a EtcFiles,
+    pub(super) shared: &'a Shared,
+}
+
+impl Start<'_> {
+    /// Starts the program. `record` is told its process before it is executed.
+    pub(super) fn run(
+        &self,
+        io: Stdio,
+        connection: Option<&(Network, Lease)>,
+        record: impl FnOnce(i32) -> Result<(), Error>,
+    ) -> Result<container::Running, Error> {
+        let mut around = surroundings(self.paths, self.plan, self.shared)?;
+        around.etc = self.etc.bindings();
+        let mut spec = spec::spec(self.plan, &around)?;
+        let group = self.group(&spec)?;
+        let started = self.start(&mut spec, &group, io, connection, record);
+        if started.is_err() {
+            // The first error is the one to tell; what cannot be removed now is found by `system check`.
+            let _ = group.remove();
+        }
+        started
+    }
+
+    fn start(
+        &self,
+        spec: &mut Spec,
+        group: &Group,
+        io: Stdio,
+        connection: Option<&(Network, Lease)>,
+        record: impl FnOnce(i32) -> Result<(), Error>,
+    ) -> Result<container::Running, Error> {
+        let plan = self.plan;
+        if !group.devices_restricted() && !plan.options.security.privileged {
+            // Where nothing restricts which devices may be opened, no device node may be made either.
+            spec::forbid_nodes(spec);
+        }
+        let created = container::create(&Request {
+            id: plan.id.as_str(),
+            spec,
+            bundle: &plan.state_dir,
+            root: RootSource::Image {
+                erofs: &plan.rootfs.erofs,
+                layer: (!plan.rootfs.read_only).then_some(plan.state_dir.as_path()),
+                volatile: plan.auto_remove,
+            },
+            io: Io::Given(io),
+            cgroup: group,
+            options: Options { default_filter: has_default_filter(plan), ..Options::default() },
+        })?;
+        if let Some((network, lease)) = connection {
+            network.connect_veth(lease, created.netns()?.as_fd())?;
+        }
+        record(created.pid())?;
+        Ok(created.start()?)
+    }
+
+    fn group(&self, spec: &Spec) -> Result<Group, Error> {
+        let policy = match self.plan.options.security.privileged {
+            true => DevicePolicy::Unrestricted,
+            false => DevicePolicy::Rules,
+        };
+        let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+        Ok(Group::create(&group_path(self.plan)?, Manager::Cgroupfs, resources, policy, false)?)
+    }
+}
+
+/// Whether the engine's own filter is used, which needs no translation of a profile.
+pub(crate) fn has_default_filter(plan: &LaunchPlan) -> bool {
+    plan.options.security.seccomp == SeccompChoice::Default && !plan.options.security.privileged
+}
+
+fn group_path(plan: &LaunchPlan) -> Result<GroupPath, Error> {
+    match &plan.options.cgroup_parent {
+        None => Ok(GroupPath::for_instance(&plan.id)),
+        Some(parent) => Ok(GroupPath::parse(&format!("/{}/{}", parent.trim_matches('/'), plan.id))?),
+    }
+}
+
+/// The groups of a container that exists.
+pub(crate) fn group(plan: &LaunchPlan) -> Result<Group, Error> {
+    Ok(Group::open(&group_path(plan)?)?)
+}
+
+/// The configuration that a running container was made from, as far as a further program needs it.
+pub(crate) fn target_spec(plan: &LaunchPlan) -> Result<Spec, Error> {
+    // Those that it shares with others are its own by now, whether the others still run or not.
+    let mut spec = spec::spec(plan, &Surroundings::default())?;
+    if !group(plan)?.devices_restricted() && !plan.options.security.privileged {
+        spec::forbid_nodes(&mut spec);
+    }
+    Ok(spec)
+}
+
+fn surroundings(paths: &Paths, plan: &LaunchPlan, shared: &Shared) -> Result<Surroundings, Error> {
+    let init = plan.lifecycle.init.then(|| paths.init());
+    if let Some(missing) = init.as_ref().filter(|init| !init.exists()) {
+        return Err(Error::MissingProgram(missing.clone()));
+    }
+    Ok(Surroundings {
+        network_of: shared.network.as_ref().map(|other| other.process),
+        pid_of: shared.pid.as_ref().map(|other| other.process),
+        ipc_of: shared.ipc.as_ref().map(|other| other.process),
+        init,
+        rootless: paths.is_rootless(),
+        ..Surroundings::default()
+    })
+}
+
+/// Removes what a container may have left on the host, killing what still runs. Mounts and namespaces go with its processes.
+pub(super) fn destroy(plan: &LaunchPlan) -> Result<(), Error> {
+    match plan.options.cgroup_parent {
+        None => Ok(cgroup::destroy(&plan.id)?),
+        Some(_) => Ok(group(plan)?.remove()?),
+    }
+}
