@@ -130,8 +130,8 @@ impl Prepared {
     /// Takes the ready-made filter, if the specification has none.
     pub(crate) fn use_default_filter(&mut self) -> Result<(), Error> {
         if self.filter.is_none() {
-            let program = seccomp::container_default()?;
-            self.filter = Some(seccomp::Filter { program, flags: seccomp::FilterFlags::empty(), listener: None });
+            let program = jail::seccomp::container_default()?;
+            self.filter = Some(seccomp::Filter { program, flags: jail::seccomp::FilterFlags::empty(), listener: None });
         }
         Ok(())
     }
