@@ -97,6 +97,7 @@ impl Loaded {
             io,
             cgroup,
             options: Options {
+                default_filter: false,
                 no_pivot: self.has("no-pivot"),
                 no_new_keyring: self.has("no-new-keyring"),
                 preserve_fds: self.preserve_fds(),
