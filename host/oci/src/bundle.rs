@@ -8,6 +8,7 @@ use oci_spec::runtime::{LinuxResources, Process, Spec};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::names;
 
 /// The largest configuration: a hundred times what engines write.
 const LARGEST: u64 = 16 << 20;
@@ -20,6 +21,8 @@ pub(crate) struct Bundle {
     /// The configuration's text, kept with the state.
     pub(crate) text: String,
     pub(crate) spec: Spec,
+    /// What of it is left out, for the log.
+    pub(crate) left_out: Vec<String>,
 }
 
 impl Bundle {
@@ -31,8 +34,9 @@ impl Bundle {
             None => path.join("config.json"),
         };
         let text = read_text(&file)?;
-        let spec = parse_config(&file, text.as_bytes())?;
-        Ok(Self { path, text, spec })
+        let mut left_out = Vec::new();
+        let spec = read_config(&file, text.as_bytes(), &mut left_out)?;
+        Ok(Self { path, text, spec, left_out })
     }
 
     /// The root file system's directory.
@@ -66,7 +70,11 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
 /// [`Error::Config`] with the name of the field that has a wrong type or value, [`Error::Unusable`] and [`Error::Version`]
 /// for what no container can be made of. Values that the kernel decides upon are checked when the container is made.
 pub fn parse_config(path: &Path, bytes: &[u8]) -> Result<Spec, Error> {
-    let spec: Spec = parse_object(path, bytes)?;
+    read_config(path, bytes, &mut Vec::new())
+}
+
+fn read_config(path: &Path, bytes: &[u8], left_out: &mut Vec<String>) -> Result<Spec, Error> {
+    let spec: Spec = parse_object(path, bytes, left_out)?;
     let unusable = |reason| Err(Error::Unusable { path: path.to_owned(), reason });
     if !is_known_version(spec.version()) {
         return Err(Error::Version { path: path.to_owned(), version: spec.version().clone() });
@@ -88,25 +96,32 @@ pub fn parse_config(path: &Path, bytes: &[u8]) -> Result<Spec, Error> {
 
 /// The file of `exec --process`.
 pub(crate) fn parse_process(path: &Path) -> Result<Process, Error> {
-    parse_object(path, read_text(path)?.as_bytes())
+    parse_object(path, read_text(path)?.as_bytes(), &mut Vec::new())
 }
 
 /// The file of `update --resources`.
 pub(crate) fn parse_resources(path: &Path) -> Result<LinuxResources, Error> {
-    parse_object(path, read_text(path)?.as_bytes())
+    parse_object(path, read_text(path)?.as_bytes(), &mut Vec::new())
 }
 
 /// serde takes a list for a structure, too, field by field; JSON of the specification is an object.
-fn parse_object<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+fn parse_object<T: DeserializeOwned>(path: &Path, bytes: &[u8], left_out: &mut Vec<String>) -> Result<T, Error> {
     match bytes.trim_ascii_start().first() {
-        Some(b'{') | None => parse(path, bytes),
+        Some(b'{') | None => parse(path, bytes, left_out),
         Some(_) => Err(Error::Unusable { path: path.to_owned(), reason: "it is not a JSON object" }),
     }
 }
 
-/// A second pass finds the name of a field that is wrong: only errors pay for it.
-fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|first| {
+/// A second pass corrects names and finds the name of a field that is wrong: only errors pay for it.
+fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8], left_out: &mut Vec<String>) -> Result<T, Error> {
+    let corrected = |first| match parse_corrected(bytes) {
+        Some((parsed, names)) => {
+            left_out.extend(names);
+            Ok(parsed)
+        }
+        None => Err(first),
+    };
+    serde_json::from_slice(bytes).or_else(corrected).map_err(|first: serde_json::Error| {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let (field, source) = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
             Ok(_) => (String::new(), first),
@@ -114,6 +129,11 @@ fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
         };
         Error::Config { path: path.to_owned(), field, source }
     })
+}
+
+fn parse_corrected<T: DeserializeOwned>(bytes: &[u8]) -> Option<(T, Vec<String>)> {
+    let (corrected, left_out) = names::corrected(serde_json::from_slice(bytes).ok()?)?;
+    Some((serde_json::from_value(corrected).ok()?, left_out))
 }
 
 /// Version 1 of the specification is compatible in both directions: a runtime ignores what it does not know.

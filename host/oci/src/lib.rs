@@ -12,6 +12,7 @@ mod error;
 mod id;
 mod listen;
 mod log;
+mod names;
 mod state;
 mod sys;
 

@@ -75,8 +75,8 @@ impl New {
         io: Io,
         waits: bool,
     ) -> Result<Made, Error> {
-        let process = bundle.spec.process().iter();
-        process.flat_map(container::warnings).for_each(|warning| context.log.warn(&warning));
+        let ineffective = bundle.spec.process().iter().flat_map(container::warnings);
+        bundle.left_out.iter().cloned().chain(ineffective).for_each(|warning| context.log.warn(&warning));
         let path = groups::path(&args.id, &bundle.spec)?;
         let group = groups::create(context, &path, self.record.cgroups, &bundle.spec)?;
         // Not always what was asked for: without privileges it may be below this user's own, or none.
