@@ -83,7 +83,10 @@ impl Group {
         }
         let layout = Layout::current()?;
         hierarchy::enable(layout, self, &needs)?;
-        let warnings = resources::apply(self, resources)?;
+        let warnings = match needs.iter().any(|need| need.is_required() && self.find(need.controller).is_none()) {
+            true => resources::apply(&self.joined(layout, &needs)?, resources)?,
+            false => resources::apply(self, resources)?,
+        };
         if resources.devices().as_ref().is_some_and(|devices| !devices.is_empty()) {
             let rules = devices::Rules::of(Some(resources))?;
             match (&self.unified, self.legacy(Controller::Devices)) {
@@ -93,6 +96,24 @@ impl Group {
             }
         }
         Ok(warnings)
+    }
+
+    /// The group with the version 1 hierarchies that further limits need; its processes are moved there.
+    fn joined(&self, layout: &Layout, needs: &[Need]) -> Result<Self, Error> {
+        let mut group = Self::open(&self.path)?;
+        for need in needs.iter().filter(|need| need.is_required()) {
+            if group.find(need.controller).is_none() && group.join_legacy(layout, need.controller)? {
+                let Some(directory) = group.legacy(need.controller) else { continue };
+                for pid in self.processes(true) {
+                    match directory.write("cgroup.procs", &pid.to_string()) {
+                        // It has ended meanwhile.
+                        Err(Error::Write { source, .. }) if source.raw_os_error() == Some(libc::ESRCH) => {}
+                        moved => moved?,
+                    }
+                }
+            }
+        }
+        Ok(group)
     }
 
     /// Adds a controller to a hierarchy that the group is in already.

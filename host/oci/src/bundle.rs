@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{LinuxResources, Process, Spec};
+use oci_spec::runtime::{Hooks, LinuxResources, Process, Spec};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
@@ -88,15 +88,57 @@ fn read_config(path: &Path, bytes: &[u8], left_out: &mut Vec<String>) -> Result<
     if spec.linux().is_none() {
         return unusable("linux: it is required: this runtime makes containers of Linux only");
     }
-    if spec.process().as_ref().is_some_and(|process| process.args().as_ref().is_none_or(Vec::is_empty)) {
-        return unusable("process.args: it is empty: name the program to run");
+    if let Some(process) = spec.process() {
+        check_process(path, process)?;
+    }
+    if let Some(hooks) = spec.hooks() {
+        check_hooks(path, hooks)?;
     }
     Ok(spec)
 }
 
+fn check_process(path: &Path, process: &Process) -> Result<(), Error> {
+    let unusable = |reason| Err(Error::Unusable { path: path.to_owned(), reason });
+    if process.args().as_ref().is_none_or(|args| args.first().is_none_or(String::is_empty)) {
+        return unusable("process.args: it is empty: name the program to run");
+    }
+    if !process.cwd().is_absolute() {
+        return unusable("process.cwd: it is not an absolute path");
+    }
+    // `(uid_t) -1` means "leave it" to setresuid(2).
+    let groups = process.user().additional_gids().iter().flatten();
+    if groups.chain([&process.user().uid(), &process.user().gid()]).any(|id| *id == u32::MAX) {
+        return unusable("process.user: 4294967295 is not a user or group number");
+    }
+    Ok(())
+}
+
+fn check_hooks(path: &Path, hooks: &Hooks) -> Result<(), Error> {
+    #[allow(deprecated)] // Engines still use it: Docker connects its networks there.
+    let prestart = hooks.prestart();
+    let rest = [
+        hooks.create_runtime(),
+        hooks.create_container(),
+        hooks.start_container(),
+        hooks.poststart(),
+        hooks.poststop(),
+    ];
+    for hook in std::iter::once(prestart).chain(rest).flatten().flatten() {
+        let unusable = |reason| Err(Error::Unusable { path: path.to_owned(), reason });
+        if !hook.path().is_absolute() {
+            return unusable("hooks: the path of a hook is not absolute");
+        }
+        if hook.timeout().is_some_and(|seconds| seconds <= 0) {
+            return unusable("hooks: the timeout of a hook is not greater than 0");
+        }
+    }
+    Ok(())
+}
+
 /// The file of `exec --process`.
 pub(crate) fn parse_process(path: &Path) -> Result<Process, Error> {
-    parse_object(path, read_text(path)?.as_bytes(), &mut Vec::new())
+    let process = parse_object(path, read_text(path)?.as_bytes(), &mut Vec::new())?;
+    check_process(path, &process).map(|()| process)
 }
 
 /// The file of `update --resources`.

@@ -134,6 +134,9 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// The isolation level refuses the bundle or failed to run it; the text is its own.
+    #[error("{0}")]
+    Instance(String),
     /// CRIU failed; the text is its own.
     #[error("criu {action} failed: {reason}")]
     Criu {
@@ -198,7 +201,7 @@ struct Field<'a>(&'a str);
 
 impl std::fmt::Display for Field<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if matches!(self.0, "." | "") { "invalid configuration" } else { self.0 })
+        f.write_str(if matches!(self.0, "." | "" | "?") { "invalid configuration" } else { self.0 })
     }
 }
 

@@ -48,7 +48,10 @@ impl Log {
 
     pub(crate) fn warn(&self, message: &str) {
         eprintln!("coracle-oci: {message}");
-        self.append("warning", message);
+        // Podman reads the file as one object, the error.
+        if self.debug {
+            self.append("warning", message);
+        }
     }
 
     pub(crate) fn debug(&self, message: impl FnOnce() -> String) {

@@ -36,11 +36,11 @@ pub(crate) fn exec(context: &Context, args: &ExecArgs) -> Result<ExitCode, Error
     container::warnings(&process).iter().for_each(|warning| context.log.warn(warning));
     let state = hooks::state(&record, ContainerState::Running, Some(first.pid));
     let options = ExecOptions { preserve_fds, listen_fds, state: state.as_ref(), ..ExecOptions::default() };
-    let mut running = container::exec(&target, &process, io, &options)?;
+    let running = container::exec(&target, &process, io, &options)?;
     terminal::announce(running.pid(), running.pidfd(), args.pid_file.as_deref(), args.pidfd_socket.as_deref())?;
     match foreground {
         // With a console socket the terminal is somebody else's to serve, but the status is still waited for.
-        Some(foreground) => Ok(ExitCode::from(foreground.attend(&mut running)?.code())),
+        Some(foreground) => Ok(ExitCode::from(foreground.attend(running.pid(), running.pidfd())?.code())),
         None => Ok(ExitCode::SUCCESS),
     }
 }

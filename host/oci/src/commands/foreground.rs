@@ -1,12 +1,11 @@
 //! Staying with a program: its terminal, its signals, its exit status.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use container::Running;
 use plan::ExitStatus;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::WaitOptions;
+use rustix::process::{WaitId, WaitIdOptions, WaitOptions};
 
 use crate::commands::relay::Relay;
 use crate::commands::terminal;
@@ -40,8 +39,8 @@ impl Foreground {
         Ok(theirs)
     }
 
-    /// Stays until the program has ended.
-    pub(crate) fn attend(self, running: &mut Running) -> Result<ExitStatus, Error> {
+    /// Stays until the program, a child of this process, has ended.
+    pub(crate) fn attend(self, pid: i32, program: BorrowedFd<'_>) -> Result<ExitStatus, Error> {
         let mut relay = match &self.console {
             Some(socket) => Some(Relay::new(terminal::receive(socket)?)),
             None => None,
@@ -52,14 +51,14 @@ impl Foreground {
         // Given back when this function returns, whatever happens.
         let _raw = relay.as_ref().and_then(|_| terminal::Raw::enter());
         loop {
-            self.wait(running, relay.as_ref())?;
+            self.wait(program, relay.as_ref())?;
             while let Some(signal) = sys::next_signal(&self.signals) {
-                forward(signal, running, relay.as_ref())?;
+                forward(signal, program, relay.as_ref())?;
             }
             if let Some(relay) = &mut relay {
                 relay.turn();
             }
-            let status = if self.reap { reap(running.pid()) } else { running.try_wait()? };
+            let status = if self.reap { reap(pid) } else { try_wait(program)? };
             if let Some(status) = status {
                 if let Some(relay) = &mut relay {
                     relay.drain();
@@ -69,10 +68,10 @@ impl Foreground {
         }
     }
 
-    fn wait(&self, running: &Running, relay: Option<&Relay>) -> Result<(), Error> {
+    fn wait(&self, program: BorrowedFd<'_>, relay: Option<&Relay>) -> Result<(), Error> {
         let mut fds = vec![
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(running.pidfd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(program, PollFlags::IN),
         ];
         fds.extend(relay.map(Relay::wants).into_iter().flatten());
         match poll(&mut fds, None) {
@@ -82,7 +81,7 @@ impl Foreground {
     }
 }
 
-fn forward(signal: i32, running: &Running, relay: Option<&Relay>) -> Result<(), Error> {
+fn forward(signal: i32, program: BorrowedFd<'_>, relay: Option<&Relay>) -> Result<(), Error> {
     match (signal, relay) {
         (libc::SIGCHLD, _) => Ok(()),
         (libc::SIGWINCH, Some(relay)) => {
@@ -91,8 +90,25 @@ fn forward(signal: i32, running: &Running, relay: Option<&Relay>) -> Result<(), 
         }
         // Of this process's own doing, for example a closed standard output.
         (libc::SIGPIPE, _) => Ok(()),
-        _ => Ok(running.signal(signal)?),
+        _ => match jail::send_signal(program, signal) {
+            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
+                Err(Error::System { action: "pass a signal on", source: error })
+            }
+            _ => Ok(()),
+        },
     }
+}
+
+/// How the program ended, if it has.
+fn try_wait(program: BorrowedFd<'_>) -> Result<Option<ExitStatus>, Error> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    let status = rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::PidFd(program), options))
+        .map_err(Error::system("wait for the program"))?;
+    Ok(status.and_then(|status| match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Some(ExitStatus::Exited(code as u8)),
+        (None, Some(signal)) => Some(ExitStatus::Signaled(signal as u8)),
+        (None, None) => None,
+    }))
 }
 
 /// How the program ended, if it has. Adopted processes that have ended are reaped on the way.

@@ -66,7 +66,7 @@ fn path_of(record: &Record) -> Result<Option<GroupPath>, Error> {
     }
 }
 
-fn required(record: &Record, operation: &'static str) -> Result<Group, Error> {
+pub(crate) fn required(record: &Record, operation: &'static str) -> Result<Group, Error> {
     open(record)?.ok_or(Error::Cgroup(cgroup::Error::Disabled { operation }))
 }
 

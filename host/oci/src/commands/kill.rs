@@ -1,7 +1,7 @@
 use rustix::process::Signal;
 
 use crate::args::KillArgs;
-use crate::commands::{Context, groups};
+use crate::commands::{Context, groups, levels};
 use crate::error::Error;
 
 /// <https://github.com/opencontainers/runtime-spec/blob/main/runtime.md#kill>
@@ -23,5 +23,9 @@ pub(crate) fn kill(context: &Context, args: &KillArgs) -> Result<(), Error> {
         return Err(not_running());
     }
     // A version 1 freezer holds even SIGKILL back.
-    if args.signal == Signal::KILL.as_raw() { groups::thaw(&record) } else { Ok(()) }
+    if args.signal == Signal::KILL.as_raw() {
+        groups::thaw(&record)?;
+        levels::kill(entry.path(), &record)?;
+    }
+    Ok(())
 }

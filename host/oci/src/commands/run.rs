@@ -41,9 +41,9 @@ fn attended(context: &Context, args: &RunArgs, bundle: &Bundle) -> Result<ExitCo
     let mut new = New::reserve(context, &args.create.id, bundle, Level::Container)?;
     let started = new.make(context, &args.create, bundle, io, false).and_then(start);
     let record = new.record.clone();
-    let mut running = new.finish(started)?;
+    let running = new.finish(started)?;
     hooks::poststart(context, &record, &bundle.spec, running.pid());
-    let status = foreground.attend(&mut running)?;
+    let status = foreground.attend(running.pid(), running.pidfd())?;
     if !args.keep {
         delete::delete(context, &args.create.id, true)?;
     }

@@ -59,7 +59,7 @@ pub(crate) fn announce(
         write_pid(path, pid).map_err(Error::file("write the pid file", path))?;
     }
     if let Some(path) = pidfd_socket {
-        send(&connect(path)?, pidfd).map_err(Error::file("send the pidfd to", path))?;
+        send(&connect(path)?, pidfd, b"pidfd").map_err(Error::file("send the pidfd to", path))?;
     }
     Ok(())
 }
@@ -76,12 +76,13 @@ fn write_pid(path: &Path, pid: i32) -> rustix::io::Result<()> {
     })
 }
 
-fn send(socket: &OwnedFd, fd: BorrowedFd<'_>) -> rustix::io::Result<()> {
+/// Sends a descriptor (`SCM_RIGHTS`) with a text beside it.
+pub(crate) fn send(socket: &OwnedFd, fd: BorrowedFd<'_>, text: &[u8]) -> rustix::io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     let fds = [fd];
     ancillary.push(SendAncillaryMessage::ScmRights(&fds));
-    rustix::net::sendmsg(socket, &[IoSlice::new(b"pidfd")], &mut ancillary, SendFlags::NOSIGNAL).map(|_| ())
+    rustix::net::sendmsg(socket, &[IoSlice::new(text)], &mut ancillary, SendFlags::NOSIGNAL).map(|_| ())
 }
 
 /// The caller's terminal in raw mode, until this is dropped.
