@@ -9,6 +9,7 @@ use crate::group::{Group, Legacy, Manager, Warning};
 use crate::layout::Layout;
 use crate::path::GroupPath;
 use crate::resources::{self, Need};
+use crate::systemd::{self, Placeholder};
 use crate::{Controller, DevicePolicy, Error, cpuset, devices, hierarchy, remove};
 
 impl Group {
@@ -35,17 +36,15 @@ impl Group {
         if manager == Manager::Disabled {
             return disabled(path, &needs);
         }
-        if manager == Manager::Systemd {
-            let Some(_unit) = path.unit() else { return Err(Error::UnitPath { path: path.to_string() }) };
-            let source = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(Error::Bus { address: "/run/systemd/private".to_owned(), source });
-        }
         let layout = Layout::current()?;
         let request = Request { layout, resources, needs: &needs, devices, explicit };
-        match request.build(path.clone()) {
+        if manager == Manager::Systemd {
+            return request.build_unit(path);
+        }
+        match request.build(path.plain(), None) {
             Err(error) if is_forbidden(&error) && !needs.iter().any(Need::is_required) => {
                 let below = hierarchy::below_own(layout, path);
-                let own = below.and_then(|path| request.build(path).ok());
+                let own = below.and_then(|path| request.build(path, None).ok());
                 own.map_or_else(|| Ok(without(path, error.to_string())), Ok)
             }
             other => other,
@@ -58,7 +57,12 @@ impl Group {
     /// [`Error::Read`] if a directory exists but cannot be opened.
     pub fn open(path: &GroupPath) -> Result<Self, Error> {
         let layout = Layout::current()?;
-        let mut group = Self::empty(path.clone());
+        let path = match path.unit() {
+            Some(unit) => GroupPath::of_unit(unit.clone(), systemd::below(unit)?),
+            None => path.clone(),
+        };
+        let mut group = Self::empty(path);
+        let path = group.path.clone();
         let at = |root: &Path| Directory::open(root.join(path.below()));
         group.unified = layout.unified().map(at).transpose()?.flatten();
         for controller in Controller::ALL {
@@ -82,6 +86,9 @@ impl Group {
             return Err(Error::Disabled { operation: need.field });
         }
         let layout = Layout::current()?;
+        if let Some(unit) = self.path.unit() {
+            systemd::update(layout, unit, resources)?;
+        }
         hierarchy::enable(layout, self, &needs)?;
         let warnings = match needs.iter().any(|need| need.is_required() && self.find(need.controller).is_none()) {
             true => resources::apply(&self.joined(layout, &needs)?, resources)?,
@@ -134,7 +141,7 @@ impl Group {
         if self.legacy(controller).is_some() || self.note_controller(root, controller) {
             return Ok(true);
         }
-        let directory = empty_group(root, self.path.below())?;
+        let directory = self.directory(root)?;
         self.legacy.push(Legacy::new(root, controller, directory));
         if controller == Controller::CpuSet {
             cpuset::fill_v1(root, self.path.below())?;
@@ -143,7 +150,30 @@ impl Group {
     }
 }
 
+impl Group {
+    /// The group's directory in one hierarchy, which must not have processes of others.
+    fn directory(&self, root: &Path) -> Result<Directory, Error> {
+        let (directory, made) = Directory::create_below(root, self.path.below())?;
+        if made == Made::Existing && self.placeholder.is_none() {
+            let count = directory.processes().len();
+            if count > 0 {
+                return Err(Error::NotEmpty { path: directory.path().to_owned(), count });
+            }
+        }
+        Ok(directory)
+    }
+
+    /// Lets the placeholder go as soon as another process is in the scope.
+    fn hold(&mut self) -> Result<(), Error> {
+        let directory = self.unified.as_ref().or(self.legacy(Controller::Systemd));
+        let Some(procs) = directory.map(|directory| directory.path().join("cgroup.procs")) else { return Ok(()) };
+        let Some(placeholder) = &mut self.placeholder else { return Ok(()) };
+        placeholder.hold(&procs).map_err(|source| Error::Watch { path: procs, source })
+    }
+}
+
 /// What [`Group::create`] was asked for.
+#[derive(Clone, Copy)]
 struct Request<'a> {
     layout: &'a Layout,
     resources: Option<&'a LinuxResources>,
@@ -153,10 +183,10 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn build(&self, path: GroupPath) -> Result<Group, Error> {
-        let mut group = Group::empty(path);
-        let made = self.fill(&mut group);
-        match made {
+    /// Makes the group; a placeholder says that systemd has made it already.
+    fn build(&self, path: GroupPath, placeholder: Option<Placeholder>) -> Result<Group, Error> {
+        let mut group = Group { placeholder, ..Group::empty(path) };
+        match self.fill(&mut group) {
             Ok(()) => Ok(group),
             Err(error) => {
                 if !matches!(error, Error::NotEmpty { .. }) {
@@ -168,9 +198,22 @@ impl Request<'_> {
         }
     }
 
+    fn build_unit(&self, path: &GroupPath) -> Result<Group, Error> {
+        let unit = path.to_unit().ok_or_else(|| Error::UnitPath { path: path.to_string() })?;
+        let placeholder = systemd::start(self.layout, path, &unit, self.resources)?;
+        let built = systemd::below(&unit).and_then(|below| {
+            let path = GroupPath::of_unit(unit.clone(), below);
+            let mut group = Request { explicit: true, ..*self }.build(path, Some(placeholder))?;
+            group.hold()?;
+            Ok(group)
+        });
+        // The first error is the one to tell.
+        built.inspect_err(|_| drop(systemd::stop(&unit)))
+    }
+
     fn fill(&self, group: &mut Group) -> Result<(), Error> {
         if let Some(root) = self.layout.unified() {
-            group.unified = Some(empty_group(root, group.path.below())?);
+            group.unified = Some(group.directory(root)?);
             hierarchy::enable(self.layout, group, self.needs)?;
         }
         self.join(group)?;
@@ -225,16 +268,6 @@ impl Request<'_> {
         group.warnings.retain(|warning| warning.field != "linux.resources.devices");
         Ok(true)
     }
-}
-
-/// The group's directory in one hierarchy, which must not have processes of others.
-fn empty_group(root: &Path, below: &str) -> Result<Directory, Error> {
-    let (directory, made) = Directory::create_below(root, below)?;
-    let count = if made == Made::Existing { directory.processes().len() } else { 0 };
-    if count > 0 {
-        return Err(Error::NotEmpty { path: directory.path().to_owned(), count });
-    }
-    Ok(directory)
 }
 
 fn disabled(path: &GroupPath, needs: &[Need]) -> Result<Group, Error> {

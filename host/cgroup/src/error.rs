@@ -47,6 +47,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// systemd refuses.
+    #[error("systemd does not {what} the unit {unit}: {reason}")]
+    Unit {
+        /// The unit.
+        unit: String,
+        /// What was to be done.
+        what: &'static str,
+        /// systemd's answer.
+        reason: String,
+    },
     /// A group that already has processes cannot become a container's.
     #[error("container's cgroup is not empty: {count} process(es) found in {path}; choose another cgroupsPath")]
     NotEmpty {

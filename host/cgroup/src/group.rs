@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{Directory, Field};
 use crate::path::GroupPath;
+use crate::systemd::Placeholder;
 use crate::{Controller, Error};
 
 /// Who makes control groups.
@@ -42,6 +43,7 @@ pub struct Group {
     pub(crate) legacy: Vec<Legacy>,
     pub(crate) devices_restricted: bool,
     pub(crate) warnings: Vec<Warning>,
+    pub(crate) placeholder: Option<Placeholder>,
 }
 
 /// The group in one version 1 hierarchy, which may hold several controllers.
@@ -62,7 +64,14 @@ pub(crate) enum Place<'a> {
 
 impl Group {
     pub(crate) fn empty(path: GroupPath) -> Self {
-        Self { path, unified: None, legacy: Vec::new(), devices_restricted: false, warnings: Vec::new() }
+        Self {
+            path,
+            unified: None,
+            legacy: Vec::new(),
+            devices_restricted: false,
+            warnings: Vec::new(),
+            placeholder: None,
+        }
     }
 
     /// Where the group is. Not always the path that was asked for: a caller without privileges gets a group below its own.

@@ -24,6 +24,7 @@ mod remove;
 mod resources;
 mod signals;
 pub mod stats;
+mod systemd;
 
 pub use controller::Controller;
 pub use devices::DevicePolicy;

@@ -22,6 +22,8 @@ pub struct GroupPath {
     /// Without `.`, empty components and the slash at the front.
     below: String,
     unit: Option<UnitPath>,
+    /// The container that named nothing.
+    container: Option<String>,
 }
 
 /// The parts of `slice:prefix:name`.
@@ -66,7 +68,7 @@ impl GroupPath {
         if names == 0 {
             return Err(error("it names no group"));
         }
-        Ok(Self { below, unit: UnitPath::parse(text) })
+        Ok(Self { below, unit: UnitPath::parse(text), container: None })
     }
 
     /// The group of a container that does not name one.
@@ -78,12 +80,12 @@ impl GroupPath {
             return Err(Error::Path { path: id.to_owned(), reason: "an id contains no '/'" });
         }
         let path = Self::parse(id)?;
-        Ok(Self { unit: None, ..path })
+        Ok(Self { unit: None, container: Some(id.to_owned()), ..path })
     }
 
     /// The group of the engine's instances.
     pub fn for_instance(id: &InstanceId) -> Self {
-        Self { below: format!("{PARENT}/{id}"), unit: None }
+        Self { below: format!("{PARENT}/{id}"), unit: None, container: None }
     }
 
     /// The path from a hierarchy's root, without a slash at the front.
@@ -91,8 +93,25 @@ impl GroupPath {
         &self.below
     }
 
+    /// The parts of `slice:prefix:name`, if it has that form.
     pub(crate) fn unit(&self) -> Option<&UnitPath> {
         self.unit.as_ref()
+    }
+
+    /// The unit for the systemd driver, also of a container that named nothing.
+    pub(crate) fn to_unit(&self) -> Option<UnitPath> {
+        let own = |id: &String| UnitPath { slice: String::new(), prefix: "coracle".to_owned(), name: id.clone() };
+        self.unit.clone().or_else(|| self.container.as_ref().map(own))
+    }
+
+    /// The same directory, whatever the name looks like.
+    pub(crate) fn plain(&self) -> Self {
+        Self { below: self.below.clone(), unit: None, container: None }
+    }
+
+    /// A unit, and where systemd puts it.
+    pub(crate) fn of_unit(unit: UnitPath, below: String) -> Self {
+        Self { below, unit: Some(unit), container: None }
     }
 }
 
@@ -149,6 +168,14 @@ mod tests {
         for text in ["a:b", "a:b:c:d", "a:b:", "/a:b:c", "a/x:b:c"] {
             assert!(GroupPath::parse(text).unwrap().unit().is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_container_that_names_nothing_has_a_unit_too() {
+        let path = GroupPath::for_container("a:b:c").unwrap();
+        assert!(path.unit().is_none());
+        assert_eq!(path.to_unit().map(|unit| unit.name), Some("a:b:c".to_owned()));
+        assert_eq!(GroupPath::parse("pod/x").unwrap().to_unit(), None);
     }
 
     #[test]

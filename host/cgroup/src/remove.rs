@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use crate::layout::Layout;
 use crate::path::GroupPath;
 use crate::signals::children;
-use crate::{Error, Group};
+use crate::{Error, Group, systemd};
 
 impl Group {
     /// Removes the group in all hierarchies, with those below it, killing what still runs there. Nothing there is fine.
@@ -17,6 +17,10 @@ impl Group {
     /// # Errors
     /// [`Error::Remove`] if a process does not end within two seconds (it hangs in the kernel).
     pub fn remove(&self) -> Result<(), Error> {
+        if let Some(unit) = self.path.unit() {
+            self.kill()?;
+            systemd::stop(unit)?;
+        }
         remove_path(Layout::current()?, self.path.below())
     }
 }

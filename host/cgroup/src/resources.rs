@@ -10,6 +10,7 @@ mod pids;
 mod rdma;
 mod unified;
 
+pub(crate) use cpu::{quota_per_second, weight_of};
 use oci_spec::runtime::LinuxResources;
 
 use crate::files::Field;

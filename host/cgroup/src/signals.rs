@@ -12,11 +12,15 @@ impl Group {
     /// The ids of the group's processes; with those of the groups below that they made, if `recursive`.
     pub fn processes(&self, recursive: bool) -> Vec<i32> {
         let Some(directory) = self.main_directory() else { return Vec::new() };
-        if !recursive {
-            return directory.processes();
-        }
         let mut pids = Vec::new();
-        walk(directory.path(), &mut |directory| pids.extend(directory.processes()));
+        if recursive {
+            walk(directory.path(), &mut |directory| pids.extend(directory.processes()));
+        } else {
+            pids = directory.processes();
+        }
+        if let Some(placeholder) = &self.placeholder {
+            pids.retain(|pid| *pid as u32 != placeholder.pid());
+        }
         pids.sort_unstable();
         pids.dedup();
         pids

@@ -157,7 +157,7 @@ fn bandwidth_v2(group: &Directory, cpu: &LinuxCpu) -> Result<(), Error> {
 ///
 /// The quadratic function through the three pairs in logarithms, which runc and crun use since 2025: the linear one before gave
 /// the default of one the weight 39 of the other.
-fn weight_of(shares: u64) -> u64 {
+pub(crate) fn weight_of(shares: u64) -> u64 {
     match shares {
         0..=2 => 1,
         262_144.. => 10_000,
@@ -166,6 +166,21 @@ fn weight_of(shares: u64) -> u64 {
             let exponent = (power * power + 125.0 * power) / 612.0 - 7.0 / 34.0;
             // 1024 would become 101 if the last bits of the sum were rounded up.
             (10f64.powf(exponent) - 1e-9).ceil() as u64
+        }
+    }
+}
+
+/// The quota as systemd counts it: microseconds of CPU time for each second, in steps of one per cent of a CPU; the largest
+/// number is none.
+pub(crate) fn quota_per_second(cpu: &LinuxCpu) -> Option<u64> {
+    const STEP: u64 = 10_000;
+    match cpu.quota()? {
+        0 => None,
+        quota if quota < 0 => Some(u64::MAX),
+        quota => {
+            let period = cpu.period().filter(|period| *period != 0).unwrap_or(100_000);
+            let exact = quota.unsigned_abs().saturating_mul(1_000_000).div_ceil(period);
+            Some(exact.div_ceil(STEP).saturating_mul(STEP))
         }
     }
 }
