@@ -9,6 +9,9 @@ use std::process::Command;
 
 const BUSYBOX: &str = "/bin/busybox";
 
+const SYSTEMD: &str = "/lib/systemd/systemd";
+const DBUS: &str = "/usr/bin/dbus-daemon";
+
 /// Tells the program that it is inside.
 const INSIDE: &str = "CORACLE_TEST_INSIDE";
 
@@ -21,8 +24,7 @@ fn version_2_in_a_microvm() {
             return;
         }
     };
-    let exe = std::env::current_exe().unwrap();
-    machine.coracle(&["image", "pack", "--name", "groups", "--add", &format!("{}:/test", exe.display()), BUSYBOX]);
+    machine.pack();
     let run = ["run", "--as", "microvm", "--network", "none", "--rm", "-m", "512M", "-e", "CORACLE_TEST_INSIDE=1"];
     let test = ["groups", "/test", "--ignored", "--test-threads=1", "--color=never"];
     let (success, text) = machine.coracle(&[&run[..], &test[..]].concat());
@@ -58,6 +60,23 @@ impl Machine {
             (true, _) => Ok(machine),
             (false, text) => Err(format!("no guest kernel: {text}")),
         }
+    }
+
+    /// An image of this program, busybox, and systemd with its bus if they are installed.
+    fn pack(&self) {
+        let add = |path: &Path, to: &str| ["--add".to_owned(), format!("{}:{to}", path.display())];
+        let mut args: Vec<String> = ["image", "pack", "--name", "groups"].map(str::to_owned).to_vec();
+        args.extend(add(&std::env::current_exe().unwrap(), "/test"));
+        args.extend(add(Path::new(BUSYBOX), BUSYBOX));
+        if Path::new(SYSTEMD).exists() && Path::new(DBUS).exists() {
+            args.extend(add(Path::new(DBUS), DBUS));
+            args.push(SYSTEMD.to_owned());
+        } else {
+            args.push(BUSYBOX.to_owned());
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let (success, text) = self.coracle(&args);
+        assert!(success, "{text}");
     }
 
     /// Runs `coracle` to its end: whether it succeeded, and what it printed.

@@ -122,7 +122,7 @@ fn block_io() {
     let weight = json!([{ "major": major, "minor": minor, "weight": 1000 }]);
     // The kernel weighs a disk only if its cost model is enabled.
     refused(case.update(json!({ "blockIO": { "weightDevice": weight } })), "linux.resources.blockIO.weightDevice");
-    std::fs::write("/cg/io.cost.qos", format!("{disk} enable=1")).unwrap();
+    std::fs::write("/sys/fs/cgroup/io.cost.qos", format!("{disk} enable=1")).unwrap();
     case.update(json!({ "blockIO": { "weightDevice": weight } })).unwrap();
     case.files(&[("io.weight", &format!("default 1\n{disk} 10000"))]);
     refused(created(json!({ "blockIO": { "weight": 5 } })), "linux.resources.blockIO.weight");

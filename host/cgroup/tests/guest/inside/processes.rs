@@ -80,7 +80,7 @@ fn signals_and_groups_below() {
     let mut last = case.shell("exec /bin/busybox sleep 100");
     case.group.remove().unwrap();
     assert_eq!(last.wait().unwrap().signal(), Some(9));
-    assert!(!std::path::Path::new("/cg").join(&case.group.path().to_string()[1..]).exists());
+    assert!(!std::path::Path::new("/sys/fs/cgroup").join(&case.group.path().to_string()[1..]).exists());
     case.group.remove().unwrap();
 }
 
@@ -165,7 +165,7 @@ fn delegation() {
         return delegated();
     }
     let case = Case::new(json!({}));
-    let own = format!("/cg{}", case.group.path());
+    let own = format!("/sys/fs/cgroup{}", case.group.path());
     for file in ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
         std::os::unix::fs::chown(format!("{own}/{file}"), Some(1000), Some(1000)).unwrap();
     }
@@ -174,7 +174,7 @@ fn delegation() {
     let mut command = Command::new("/test");
     command.args(["--ignored", "--exact", "inside::processes::delegation", "--nocapture"]).uid(1000).gid(1000);
     let output = command.env("CORACLE_TEST_DELEGATED", "1").output();
-    std::fs::write("/cg/cgroup.procs", "0").unwrap();
+    std::fs::write("/sys/fs/cgroup/cgroup.procs", "0").unwrap();
     let output = output.unwrap();
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
