@@ -51,6 +51,44 @@ fn the_runtime_cannot_be_overwritten_from_inside() {
     println!("seen from inside: {:?}", log(&bundle));
 }
 
+/// Swaps two names as fast as it can.
+const SWAPPER: &str = include_str!("swapper.c");
+
+/// A program that is looked at and found harmless can be a link to /proc/self/exe when it is executed, because programs inside
+/// swap the two. The runtime then runs inside, and waits there (for a configuration that never comes) while it is overwritten.
+#[test]
+fn a_program_that_turns_into_the_runtime_cannot_write_to_it() {
+    let bundle = Bundle::new("/swapper & exec /overwriter");
+    compile(OVERWRITER, &bundle.inside("overwriter"));
+    compile(SWAPPER, &bundle.inside("swapper"));
+    let (runtime, program, before) = copy(&bundle);
+    fs::copy(bundle.inside("bin/busybox"), bundle.inside("bin/program")).unwrap();
+    symlink("/proc/self/exe", bundle.inside("bin/evil")).unwrap();
+    fs::create_dir(bundle.inside("fifo")).unwrap();
+    let fifo = bundle.inside("fifo/config.json");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let id = runtime.start(&bundle);
+    let end = Instant::now() + Duration::from_secs(6);
+    let mut rounds = 0;
+    while Instant::now() < end {
+        rounds += 1;
+        let mut command = runtime.command(&["exec", &id, "program", "run", "--bundle", "/fifo", "x"]);
+        let output = std::process::Stdio::null;
+        let mut child = command.stdout(output()).stderr(output()).spawn().unwrap();
+        let limit = Instant::now() + Duration::from_millis(100);
+        while child.try_wait().unwrap().is_none() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        // Those that wait inside end with their configuration.
+        let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+        drop(rustix::fs::open(&fifo, flags, rustix::fs::Mode::empty()));
+        assert_eq!(fs::read(&program).unwrap(), before, "the runtime was overwritten: {}", log(&bundle));
+    }
+    println!("{rounds} rounds; seen from inside: {:?}", log(&bundle));
+}
+
 /// The same with an image whose first program is /proc/self/exe.
 #[test]
 fn an_image_that_starts_the_runtime_gets_nothing_of_it() {
