@@ -3,9 +3,8 @@
 //! [`Prepared::new`] validates and allocates in the parent; the rest are stages of the child, in the order of its methods.
 //! A field that the specification leaves out costs no system call.
 
-use std::convert::Infallible;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use jail::seccomp::oci::{self as seccomp, Listener, Notifier};
 use jail::{IoClass, SchedAttr};
@@ -16,7 +15,7 @@ use rustix::termios::Winsize;
 use rustix::thread::CpuSet;
 
 use crate::error::{Error, Stage};
-use crate::message::{self, AtStage, Failure};
+use crate::message::{AtStage, Failure};
 use crate::root::Root;
 
 mod affinity;
@@ -36,11 +35,13 @@ mod private_proc;
 mod program;
 mod rlimits;
 mod scheduler;
+mod stages;
 mod stdio;
 mod terminal;
 mod working_directory;
 
 pub use invalid::{InvalidProcess, Reason};
+pub(crate) use labels::mount_label;
 pub(crate) use private_proc::PrivateProc;
 pub(crate) use terminal::Terminal;
 
@@ -51,7 +52,6 @@ use identity::Identity;
 use labels::Labels;
 use memory_policy::MemoryPolicy;
 use oom::OomScore;
-use program::Search;
 use rlimits::Rlimits;
 
 /// What the caller's command line says about a process.
@@ -85,6 +85,8 @@ pub(crate) struct Prepared {
     window_size: Option<Winsize>,
     working_directory: String,
     environment: Environment,
+    /// Where the program was when it was looked for first.
+    program: Option<String>,
     filter: Option<seccomp::Filter>,
     /// Who answers the filter's notifications.
     notifier: Option<Notifier>,
@@ -122,6 +124,7 @@ impl Prepared {
             environment: Environment::new(process, settings.listen_fds)?,
             notifier: filter.as_ref().and_then(|filter| filter.listener.as_ref()).map(connect).transpose()?,
             notification: Vec::new(),
+            program: None,
             filter,
             settings,
         })
@@ -196,92 +199,6 @@ impl Prepared {
             jail::new_session_keyring().at(Stage::Keyring)?;
         }
         stdio::place(streams, self.terminal).at(Stage::Terminal)
-    }
-
-    /// Finds the program, so that its absence is told before anybody waits for it to be started. The root is in place.
-    pub(crate) fn find_program(&self) -> Result<(), Failure> {
-        if !self.environment.program.starts_with('/') {
-            // It may be meant from there.
-            let root = working_directory::own_root().at(Stage::WorkingDirectory)?;
-            self.enter_working_directory(Root::new(&root))?;
-        }
-        self.environment.search().next_file().map(drop)
-    }
-
-    /// Everything else, up to execve(2).
-    ///
-    /// `proc` is where attributes of this process are written. `socket` hears that execve(2) is next.
-    pub(crate) fn become_program(&mut self, proc: &PrivateProc, socket: impl AsFd) -> Result<Infallible, Failure> {
-        self.labels.apply(proc)?;
-        self.oom_score.map_or(Ok(()), |score| score.apply(proc))?;
-        self.set_scheduling()?;
-        let root = working_directory::own_root().at(Stage::WorkingDirectory)?;
-        let root = Root::new(&root);
-        let entered = self.enter_working_directory(root)?;
-        let home = self.environment.needs_home().then(|| home::of(root, self.identity.uid));
-        let exec = self.environment.exec_args(home.as_deref());
-        let (name, path) = (self.environment.program.clone(), self.environment.path.clone());
-        let mut search = Search::new(&name, &path);
-        let program = search.next_file()?;
-        stdio::give_to(self.identity.uid).at(Stage::Terminal)?;
-        self.rlimits.apply()?;
-        if self.no_new_privileges {
-            rustix::thread::set_no_new_privs(true).at(Stage::Privileges)?;
-            self.become_user(root, entered)?;
-            self.install_filter(&socket)?;
-        } else {
-            // Without that promise a filter is a privilege, which the next step takes away.
-            self.install_filter(&socket)?;
-            self.become_user(root, entered)?;
-        }
-        Err(search.execute(program, &exec))
-    }
-
-    fn set_scheduling(&self) -> Result<(), Failure> {
-        if let Some(scheduler) = &self.scheduler {
-            scheduler.apply().at(Stage::Scheduler)?;
-        }
-        if let Some((class, level)) = self.io_priority {
-            jail::set_io_priority(class, level).at(Stage::IoPriority)?;
-        }
-        if let Some(policy) = &self.memory_policy {
-            policy.apply().at(Stage::MemoryPolicy)?;
-        }
-        if let Some(domain) = self.domain {
-            jail::set_personality(domain).at(Stage::Personality)?;
-        }
-        if let Some(last) = self.affinity.as_ref().and_then(|affinity| affinity.last.as_ref()) {
-            rustix::thread::sched_setaffinity(None, last).about(Stage::Affinity, "process.execCPUAffinity.final")?;
-        }
-        Ok(())
-    }
-
-    fn enter_working_directory(&self, root: Root<'_>) -> Result<bool, Failure> {
-        working_directory::enter(root, &self.working_directory).about(Stage::WorkingDirectory, &self.working_directory)
-    }
-
-    /// Becomes the program's user with its capabilities, for good.
-    fn become_user(&self, root: Root<'_>, entered: bool) -> Result<(), Failure> {
-        self.capabilities.before_user(self.identity.uid)?;
-        self.identity.assume()?;
-        if !entered && !self.enter_working_directory(root)? {
-            return Err(rustix::io::Errno::ACCESS).about(Stage::WorkingDirectory, &self.working_directory);
-        }
-        working_directory::verify().about(Stage::WorkingDirectory, &self.working_directory)?;
-        self.capabilities.after_user()?;
-        self.identity.set_umask();
-        Ok(())
-    }
-
-    /// Whatever the filter forbids from here on must not be needed: "ready" is told and descriptors are closed before it.
-    fn install_filter(&mut self, socket: impl AsFd) -> Result<(), Failure> {
-        message::send_ready(socket);
-        descriptors::close_others(self.settings.preserve_fds).at(Stage::Descriptors)?;
-        let notify = self.notifier.take().map(|notifier| (notifier, std::mem::take(&mut self.notification)));
-        match &self.filter {
-            Some(filter) => filter.install(notify).at(Stage::Seccomp),
-            None => Ok(()),
-        }
     }
 }
 

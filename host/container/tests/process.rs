@@ -93,7 +93,7 @@ fn the_engine_cannot_be_executed_inside() {
 fn a_second_program_joins() {
     let fixture = Fixture::new(&["sh", "-c", "touch /mark; sleep 60"]);
     let (mut child, pid) = fixture.start();
-    let script = "hostname; ls /mark; grep -E '^(CapEff|Seccomp|NoNewPrivs):' /proc/self/status; echo; cat /proc/self/cgroup | grep ^0; readlink /proc/self/ns/* /proc/1/ns/* | sort | uniq -u";
+    let script = "until test -e /mark; do :; done; hostname; ls /mark; grep -E '^(CapEff|Seccomp|NoNewPrivs):' /proc/self/status; echo; cat /proc/self/cgroup | grep ^0; readlink /proc/self/ns/* /proc/1/ns/* | sort | uniq -u";
     let output = fixture.exec(pid, &["sh", "-c", script]);
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use jail::{CloneError, Cloned};
 use oci_spec::runtime::LinuxNamespaceType as Type;
 use rustix::fs::{Mode, OFlags};
+use rustix::process::DumpableBehavior;
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
 
 use crate::error::{Error, Stage};
@@ -37,9 +38,13 @@ pub(crate) fn born_in(
     let Some(namespace) = namespace else { return Ok(clone()?) };
     let error = |e: rustix::io::Errno| Error::Stage { stage: Stage::Join, detail: "pid".to_owned(), source: e.into() };
     let own = rustix::fs::open("/proc/self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(error)?;
+    // Programs that are there already see the child before it has dropped its privileges: they must not reach through its
+    // /proc entry to this program's file and descriptors (CVE-2016-9962, CVE-2019-5736). execve(2) resets it.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(error)?;
     rustix::thread::move_into_link_name_space(namespace, Some(LinkNameSpaceType::ProcessID)).map_err(error)?;
     let cloned = clone();
     if !matches!(cloned, Ok(Cloned::Child)) {
+        rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(error)?;
         rustix::thread::move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(error)?;
     }
     Ok(cloned?)

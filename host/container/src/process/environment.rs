@@ -48,6 +48,14 @@ impl Environment {
         })
     }
 
+    /// Whether where the program is depends on the working directory.
+    pub(super) fn is_relative(&self) -> bool {
+        match self.program.contains('/') {
+            true => !self.program.starts_with('/'),
+            false => self.path.split(':').any(|directory| !directory.starts_with('/')),
+        }
+    }
+
     /// A search for the program.
     pub(super) fn search(&self) -> Search<'_> {
         Search::new(&self.program, &self.path)

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use rustix::fs::{FileType, OFlags};
 
+use super::working_directory::own_root;
 use crate::root::Root;
 
 /// What a user without an entry gets, as in runc.
@@ -13,7 +14,7 @@ const DEFAULT: &str = "/";
 const LONGEST: u64 = 1 << 20;
 
 /// The home directory of `uid`. A file that cannot be used counts as an empty one.
-pub(super) fn of(root: Root<'_>, uid: u32) -> String {
+fn of(root: Root<'_>, uid: u32) -> String {
     let mut text = Vec::new();
     // A pipe or a terminal must not hold the start up.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -26,8 +27,13 @@ pub(super) fn of(root: Root<'_>, uid: u32) -> String {
     find(&text, uid).unwrap_or(DEFAULT).to_owned()
 }
 
+/// [`of`] in this process's own root.
+pub(super) fn of_own(uid: u32) -> String {
+    own_root().map_or_else(|_| DEFAULT.to_owned(), |root| of(Root::new(&root), uid))
+}
+
 /// The sixth field of the first line whose third is `uid`.
-pub(super) fn find(passwd: &[u8], uid: u32) -> Option<&str> {
+fn find(passwd: &[u8], uid: u32) -> Option<&str> {
     let home = passwd.split(|byte| *byte == b'\n').find_map(|line| {
         let mut fields = line.split(|byte| *byte == b':');
         let id = std::str::from_utf8(fields.nth(2)?).ok()?;

@@ -26,6 +26,13 @@ impl<'a> Search<'a> {
         Self { program, directories: directories.split(':'), denied: None }
     }
 
+    /// Where a search goes on that has found this file, if it still is what it was.
+    pub(super) fn after(program: &'a str, path: &'a str, found: &str) -> Option<Self> {
+        let mut search = Self::new(program, path);
+        let passed = search.directories.by_ref().any(|directory| in_directory(directory, program) == found);
+        (passed && check(found).is_ok()).then_some(search)
+    }
+
     /// The next file that may be the program.
     ///
     /// # Errors
@@ -33,7 +40,7 @@ impl<'a> Search<'a> {
     pub(super) fn next_file(&mut self) -> Result<String, Failure> {
         let program = self.program;
         while let Some(directory) = self.directories.next().filter(|_| !program.is_empty()) {
-            let path = if directory.is_empty() { program.to_owned() } else { format!("{directory}/{program}") };
+            let path = in_directory(directory, program);
             match check(&path) {
                 Ok(()) => return Ok(path),
                 Err(Errno::NOENT | Errno::NOTDIR) => {}
@@ -69,6 +76,10 @@ impl<'a> Search<'a> {
         let errno = Errno::NOENT.raw_os_error();
         Failure { stage: Stage::Exec, errno, detail: self.program.to_owned(), kind: FailureKind::ProgramNotFound }
     }
+}
+
+fn in_directory(directory: &str, program: &str) -> String {
+    if directory.is_empty() { program.to_owned() } else { format!("{directory}/{program}") }
 }
 
 /// Whether this is a file that execve(2) may take, and that is safe to be executed.
@@ -161,6 +172,11 @@ mod tests {
             let failure = find(absent).unwrap_err();
             assert_eq!((failure.kind, failure.detail.as_str()), (FailureKind::ProgramNotFound, absent));
         }
+        let found = find("tool").unwrap();
+        let mut rest = Search::after("tool", &path, &found).unwrap();
+        assert_eq!(rest.next_file().unwrap_err().kind, FailureKind::ProgramNotFound);
+        std::fs::remove_file(&found).unwrap();
+        assert!(Search::after("tool", &path, &found).is_none());
         assert_eq!(find("/bin/sh").unwrap(), "/bin/sh");
         assert_eq!(find("/proc/self/exe").unwrap_err().kind, FailureKind::NotExecutable);
     }

@@ -1,4 +1,4 @@
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::path::Path;
 
 use jail::{MountAttr, Propagation};
@@ -83,7 +83,30 @@ impl Attributes {
 }
 
 pub(super) fn all(spec: &Spec) -> Result<Vec<Mount<'_>>, InvalidSpec> {
-    spec.mounts().iter().flatten().enumerate().map(|(index, mount)| one(index, mount)).collect()
+    let mounts = spec.mounts().iter().flatten().enumerate().map(|(index, mount)| one(index, mount));
+    let mut mounts: Vec<_> = mounts.collect::<Result<_, _>>()?;
+    let label = spec.linux().as_ref().and_then(|linux| linux.mount_label().as_deref());
+    let invalid = |_| InvalidSpec::new("linux.mountLabel", Problem::NotText);
+    if let Some(label) = crate::process::mount_label(label).map_err(invalid)? {
+        let label = CString::new(label).map_err(|_| InvalidSpec::new("linux.mountLabel", Problem::NotText))?;
+        mounts.iter_mut().for_each(|mount| mount.label(&label));
+    }
+    Ok(mounts)
+}
+
+/// File systems whose files have labels of their own.
+const LABELLED: [&CStr; 3] = [c"proc", c"sysfs", c"mqueue"];
+
+impl Mount<'_> {
+    /// Gives all files of a new file system this label of SELinux.
+    fn label(&mut self, label: &CStr) {
+        match &mut self.kind {
+            Kind::New { file_system, options } if !LABELLED.contains(&file_system.as_c_str()) => {
+                options.push((c"context".to_owned(), Some(label.to_owned())));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Collects what the options say.

@@ -75,8 +75,10 @@ impl New {
         io: Io,
         waits: bool,
     ) -> Result<Made, Error> {
+        bundle.left_out.iter().for_each(|warning| context.log.warn(warning));
+        // The defaults of `spec` are among these.
         let ineffective = bundle.spec.process().iter().flat_map(container::warnings);
-        bundle.left_out.iter().cloned().chain(ineffective).for_each(|warning| context.log.warn(&warning));
+        ineffective.for_each(|warning| context.log.debug(|| warning));
         let path = groups::path(&args.id, &bundle.spec)?;
         let group = groups::create(context, &path, self.record.cgroups, &bundle.spec)?;
         // Not always what was asked for: without privileges it may be below this user's own, or none.

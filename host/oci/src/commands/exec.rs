@@ -33,7 +33,7 @@ pub(crate) fn exec(context: &Context, args: &ExecArgs) -> Result<ExitCode, Error
     let target = Target { pid: first.pid, pidfd: first.pidfd(), spec: &spec, cgroup: &group };
     let listen_fds = listen::count();
     let preserve_fds = args.preserve_fds.saturating_add(listen_fds);
-    container::warnings(&process).iter().for_each(|warning| context.log.warn(warning));
+    container::warnings(&process).into_iter().for_each(|warning| context.log.debug(|| warning));
     let state = hooks::state(&record, ContainerState::Running, Some(first.pid));
     let options = ExecOptions { preserve_fds, listen_fds, state: state.as_ref(), ..ExecOptions::default() };
     let running = container::exec(&target, &process, io, &options)?;
