@@ -97,7 +97,7 @@ impl Group {
         if resources.devices().as_ref().is_some_and(|devices| !devices.is_empty()) {
             let rules = devices::Rules::of(Some(resources))?;
             match (&self.unified, self.legacy(Controller::Devices)) {
-                (Some(unified), _) => devices::restrict_v2(layout, unified, &rules)?,
+                (Some(unified), _) => devices::restrict_v2(layout, unified, &rules, Made::Existing)?,
                 (None, Some(legacy)) => devices::restrict_v1(legacy, &rules)?,
                 (None, None) => {}
             }
@@ -141,7 +141,7 @@ impl Group {
         if self.legacy(controller).is_some() || self.note_controller(root, controller) {
             return Ok(true);
         }
-        let directory = self.directory(root)?;
+        let (directory, _) = self.directory(root)?;
         self.legacy.push(Legacy::new(root, controller, directory));
         if controller == Controller::CpuSet {
             cpuset::fill_v1(root, self.path.below())?;
@@ -152,7 +152,7 @@ impl Group {
 
 impl Group {
     /// The group's directory in one hierarchy, which must not have processes of others.
-    fn directory(&self, root: &Path) -> Result<Directory, Error> {
+    fn directory(&self, root: &Path) -> Result<(Directory, Made), Error> {
         let (directory, made) = Directory::create_below(root, self.path.below())?;
         if made == Made::Existing && self.placeholder.is_none() {
             let count = directory.processes().len();
@@ -160,7 +160,7 @@ impl Group {
                 return Err(Error::NotEmpty { path: directory.path().to_owned(), count });
             }
         }
-        Ok(directory)
+        Ok((directory, made))
     }
 
     /// Lets the placeholder go as soon as another process is in the scope.
@@ -213,7 +213,8 @@ impl Request<'_> {
 
     fn fill(&self, group: &mut Group) -> Result<(), Error> {
         if let Some(root) = self.layout.unified() {
-            group.unified = Some(group.directory(root)?);
+            let (directory, made) = group.directory(root)?;
+            (group.unified, group.made) = (Some(directory), made);
             hierarchy::enable(self.layout, group, self.needs)?;
         }
         self.join(group)?;
@@ -251,7 +252,7 @@ impl Request<'_> {
     fn restrict_devices(&self, group: &mut Group) -> Result<bool, Error> {
         let rules = devices::Rules::of(self.resources)?;
         if let Some(unified) = &group.unified {
-            match devices::restrict_v2(self.layout, unified, &rules) {
+            match devices::restrict_v2(self.layout, unified, &rules, group.made) {
                 Ok(()) => return Ok(true),
                 Err(error) => {
                     group.warnings.push(Warning { field: "linux.resources.devices", reason: error.to_string() })

@@ -5,10 +5,10 @@ mod program;
 mod rules;
 mod v1;
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::Error;
-use crate::files::Directory;
+use crate::files::{Directory, Made};
 use crate::layout::{Layout, PARENT};
 
 pub(crate) use rules::Rules;
@@ -26,26 +26,33 @@ pub enum DevicePolicy {
 /// The group that keeps the default filter loaded between containers. Its name changes with the default rules.
 const KEEPER: &str = "device-filter-2";
 
-/// Attaches the eBPF filter, which goes away with the group.
+/// Attaches the eBPF filter, which goes away with the group, in place of the one that is there.
 ///
 /// The kernel needs 0.3 ms to verify and translate a program, and a moment to attach a known one: so the first container
 /// with the usual rules leaves it attached to a group of its own, without processes, where the next ones find it.
-pub(crate) fn restrict_v2(layout: &Layout, group: &Directory, rules: &Rules) -> Result<(), Error> {
+pub(crate) fn restrict_v2(layout: &Layout, group: &Directory, rules: &Rules, made: Made) -> Result<(), Error> {
     let error = |source| Error::DeviceFilter { path: group.path().to_owned(), source };
-    let code = program::of(rules);
-    let usual = rules.is_usual();
-    let keeper =
-        usual.then(|| layout.unified().map(|root| Directory::create_below(root, &format!("{PARENT}/{KEEPER}"))));
-    let keeper = keeper.flatten().and_then(|made| made.ok()).map(|(directory, _)| directory);
-    if let Some(keeper) = &keeper
+    let known = if rules.is_usual() { usual_program(layout) } else { None };
+    let program = match known {
+        Some(program) => program,
+        None => bpf::load(&program::of(rules)).map_err(error)?,
+    };
+    let present = if made == Made::New { None } else { bpf::attached(group.as_fd()).map_err(error)? };
+    bpf::attach(group.as_fd(), program.as_fd(), present.as_ref().map(AsFd::as_fd)).map_err(error)
+}
+
+/// The program with the usual rules, from the group that keeps it. Without one the next container loads its own.
+fn usual_program(layout: &Layout) -> Option<OwnedFd> {
+    let root = layout.unified()?;
+    let below = format!("{PARENT}/{KEEPER}");
+    if let Ok(Some(keeper)) = Directory::open(root.join(&below))
         && let Ok(Some(program)) = bpf::attached(keeper.as_fd())
     {
-        return bpf::attach(group.as_fd(), program.as_fd()).map_err(error);
+        return Some(program);
     }
-    let program = bpf::load(&code).map_err(error)?;
-    if let Some(keeper) = &keeper {
-        // Without a keeper the next container loads its own.
-        let _ = bpf::attach(keeper.as_fd(), program.as_fd());
-    }
-    bpf::attach(group.as_fd(), program.as_fd()).map_err(error)
+    let keeper = Directory::create_below(root, &below).ok()?.0;
+    let rules = Rules::of(None).ok()?;
+    let program = bpf::load(&program::of(&rules)).ok()?;
+    bpf::attach(keeper.as_fd(), program.as_fd(), None).ok()?;
+    Some(program)
 }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use crate::files::{Directory, Field};
+use crate::files::{Directory, Field, Made};
 use crate::path::GroupPath;
 use crate::systemd::Placeholder;
 use crate::{Controller, Error};
@@ -44,6 +44,8 @@ pub struct Group {
     pub(crate) devices_restricted: bool,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) placeholder: Option<Placeholder>,
+    /// Whether the version 2 directory was made by this value.
+    pub(crate) made: Made,
 }
 
 /// The group in one version 1 hierarchy, which may hold several controllers.
@@ -71,6 +73,7 @@ impl Group {
             devices_restricted: false,
             warnings: Vec::new(),
             placeholder: None,
+            made: Made::Existing,
         }
     }
 

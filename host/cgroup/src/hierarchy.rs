@@ -24,6 +24,9 @@ pub(crate) fn enable(layout: &Layout, group: &Group, needs: &[Need]) -> Result<(
                 && layout.legacy(need.controller).is_none()
         })
     };
+    if !layout.is_pure() && !needs.iter().any(|need| need.controller.unified_name().is_some_and(required)) {
+        return Ok(());
+    }
     let available = layout.unified_controllers();
     let names = available.iter().filter_map(|controller| controller.unified_name());
     let wanted: Vec<_> = names.filter(|name| layout.is_pure() || required(name)).collect();

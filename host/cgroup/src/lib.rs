@@ -35,3 +35,4 @@ pub use layout::{Layout, Version};
 pub use oom::OomNotifier;
 pub use path::GroupPath;
 pub use stats::{Stats, Usage};
+pub use systemd::is_bus_message;

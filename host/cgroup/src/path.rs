@@ -41,8 +41,9 @@ impl GroupPath {
     /// [`Error::Path`] for a path that is empty, too long, holds `..` or a control character, or is the root itself.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let error = |reason| Error::Path { path: text.chars().take(256).collect(), reason };
-        if text.len() > LONGEST {
-            return Err(error("it is longer than 3072 bytes"));
+        const TOO_LONG: &str = "it is longer than 3072 bytes";
+        if text.len() > LONGEST + 1 {
+            return Err(error(TOO_LONG));
         }
         if text.chars().any(char::is_control) {
             return Err(error("it contains a control character"));
@@ -64,6 +65,9 @@ impl GroupPath {
             }
             below.push_str(name);
             names += 1;
+        }
+        if below.len() > LONGEST {
+            return Err(error(TOO_LONG));
         }
         if names == 0 {
             return Err(error("it names no group"));

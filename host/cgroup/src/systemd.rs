@@ -103,6 +103,12 @@ fn own_group(unit: &UnitPath) -> Result<Option<String>, Error> {
     Ok(text.map(|path| path.trim_start_matches('/').to_owned()).filter(|path| !path.is_empty()))
 }
 
+/// Whether these bytes are a message that the driver can read: for those who test it with foreign bytes.
+pub fn is_bus_message(bytes: &[u8]) -> bool {
+    let Some(fixed) = bytes.first_chunk() else { return false };
+    wire::length(fixed).is_ok_and(|length| length <= bytes.len()) && wire::decode(bytes).is_ok()
+}
+
 fn connect() -> Result<Bus, Error> {
     Bus::connect().map_err(|(address, source)| Error::Bus { address, source })
 }

@@ -83,15 +83,18 @@ pub(super) fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
     bpf(PROG_LOAD, attr).map(own)
 }
 
-/// Attaches a program to a group, in place of the one that is there. Groups below may attach further ones.
-pub(super) fn attach(group: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
-    let present = attached(group)?;
+/// Attaches a program to a group, in place of another one. Groups below may attach further ones.
+pub(super) fn attach(
+    group: BorrowedFd<'_>,
+    program: BorrowedFd<'_>,
+    replaced: Option<BorrowedFd<'_>>,
+) -> io::Result<()> {
     let attr = AttachAttr {
         target: group.as_raw_fd() as u32,
         program: program.as_raw_fd() as u32,
         attach_type: ATTACH_TYPE_CGROUP_DEVICE,
-        flags: ALLOW_MULTI | if present.is_some() { REPLACE } else { 0 },
-        replaced: present.as_ref().map_or(0, |fd| fd.as_raw_fd() as u32),
+        flags: ALLOW_MULTI | if replaced.is_some() { REPLACE } else { 0 },
+        replaced: replaced.map_or(0, |fd| fd.as_raw_fd() as u32),
     };
     bpf(PROG_ATTACH, attr).map(drop)
 }

@@ -161,23 +161,43 @@ fn delegation() {
     if !ready() {
         return;
     }
-    if std::env::var_os("CORACLE_TEST_DELEGATED").is_some() {
-        return delegated();
+    match std::env::var("CORACLE_TEST_DELEGATED").as_deref() {
+        Ok("yes") => return delegated(),
+        Ok(_) => return not_delegated(),
+        Err(_) => {}
     }
     let case = Case::new(json!({}));
     let own = format!("/sys/fs/cgroup{}", case.group.path());
     for file in ["", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"] {
         std::os::unix::fs::chown(format!("{own}/{file}"), Some(1000), Some(1000)).unwrap();
     }
+    let again = |delegated: &str| {
+        let mut command = Command::new("/test");
+        command.args(["--ignored", "--exact", "inside::processes::delegation", "--nocapture"]).uid(1000).gid(1000);
+        command.env("CORACLE_TEST_DELEGATED", delegated).output()
+    };
+    let without = again("no");
     // Its caller's group is where a process is born.
     std::fs::write(format!("{own}/cgroup.procs"), "0").unwrap();
-    let mut command = Command::new("/test");
-    command.args(["--ignored", "--exact", "inside::processes::delegation", "--nocapture"]).uid(1000).gid(1000);
-    let output = command.env("CORACLE_TEST_DELEGATED", "1").output();
+    let with = again("yes");
     std::fs::write("/sys/fs/cgroup/cgroup.procs", "0").unwrap();
-    let output = output.unwrap();
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    for output in [without.unwrap(), with.unwrap()] {
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+}
+
+fn not_delegated() {
+    assert!(!rustix::process::geteuid().is_root());
+    let path = GroupPath::for_container("own").unwrap();
+    let make = |limits| Group::create(&path, Manager::Cgroupfs, limits, DevicePolicy::Rules, false);
+    let group = make(None).unwrap();
+    assert!(group.is_disabled() && !group.devices_restricted() && group.birth_directory().is_none());
+    assert_eq!(group.warnings()[0].field, "linux.cgroupsPath");
+    let limits = resources(json!({ "memory": { "limit": 1 << 20 } }));
+    assert!(matches!(make(Some(&limits)), Err(Error::Create { .. })), "a limit that cannot be set is an error");
+    let none = resources(json!({ "memory": { "limit": -1 }, "pids": { "limit": 0 }, "devices": [{ "allow": false }] }));
+    assert!(make(Some(&none)).unwrap().is_disabled());
 }
 
 fn delegated() {
