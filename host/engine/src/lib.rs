@@ -3,6 +3,7 @@
 //! There is no daemon. The state directory is the truth ([`Paths`]), each instance has one supervisor (a fork of the command
 //! that started it), and every command may be run while any other runs or dies.
 
+pub mod bundle;
 mod capability;
 mod command_line;
 mod error;

@@ -44,7 +44,8 @@ fn path(paths: &Paths, digest: &str) -> PathBuf {
     paths.sites().join(format!("{}.{}", digest.trim_start_matches("sha256:"), unikernel::rewrite::VERSION))
 }
 
-fn build(erofs: &Path) -> Result<Vec<u8>, ErofsError> {
+/// The table of one image file.
+pub(crate) fn build(erofs: &Path) -> Result<Vec<u8>, ErofsError> {
     let reader = Reader::open(erofs)?;
     let mut table = TableBuilder::new();
     reader.walk(|_, inode| -> Result<(), ErofsError> {

@@ -1,0 +1,152 @@
+//! OCI bundles at the levels that are not containers: a unikernel or a microVM behind the OCI runtime's operations.
+//!
+//! `create` of the runtime specification makes a process that does not run the program yet. Here that process is a small
+//! supervisor, a fork of the runtime: it turns the bundle's root into an image, waits at the socket at which a container's
+//! first process waits, too ([`container::waiting`]), and then starts the program. It hands signals on, and ends as the
+//! program has ended, so that who waits for it (conmon, a containerd shim) sees what it would see of a container.
+
+mod error;
+mod limits;
+mod mounts;
+mod plan;
+mod supervise;
+mod terminal;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use ::plan::{InstanceId, Isolation};
+use cgroup::Cgroup;
+use jail::{Cloned, Namespaces};
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use rustix::process::{Signal, WaitId, WaitIdOptions};
+
+pub use error::BundleError;
+
+/// The annotation of a bundle that chooses the level.
+pub const ANNOTATION: &str = "dev.coracle.isolation";
+
+/// A bundle that is to become an instance.
+#[derive(Debug)]
+pub struct Bundle<'a> {
+    /// Its id at the OCI runtime.
+    pub id: &'a str,
+    /// Its `config.json`.
+    pub spec: &'a Spec,
+    /// Its directory.
+    pub dir: &'a Path,
+    /// The level; not [`Isolation::Container`].
+    pub level: Isolation,
+    /// A directory of its own, which exists: the image, the start socket, the level's files.
+    pub state_dir: &'a Path,
+    /// Where the manager's side of its terminal goes, if it has one.
+    pub console: Option<OwnedFd>,
+}
+
+/// A supervisor that waits for the start. Dropping this ends it; its files are for [`destroy`].
+#[derive(Debug)]
+pub struct Supervisor {
+    pid: i32,
+    /// `None` once it is left alone.
+    pidfd: Option<OwnedFd>,
+}
+
+impl Supervisor {
+    /// The process that stands for the instance.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The same process.
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Leaves it waiting for [`container::start`].
+    pub fn leave(mut self) -> Option<OwnedFd> {
+        self.pidfd.take()
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Some(pidfd) = &self.pidfd {
+            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
+            let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
+        }
+    }
+}
+
+/// Makes the supervisor, and returns when everything but the start of the program is done. The caller must have one thread;
+/// its standard streams become the program's.
+///
+/// # Errors
+/// [`BundleError`]: what the level cannot do is refused by name. Files may be left for [`destroy`].
+pub fn create(bundle: Bundle<'_>) -> Result<Supervisor, BundleError> {
+    let plan = plan::from_spec(&bundle)?;
+    let listener = container::waiting::listen(bundle.state_dir)?;
+    let (report, child_report) = supervise::report_pipe()?;
+    match jail::clone_process(namespaces(bundle.spec), None)? {
+        Cloned::Child => {
+            drop(report);
+            supervise::run(bundle, plan, listener, child_report)
+        }
+        Cloned::Parent { pid, pidfd } => {
+            drop(child_report);
+            let supervisor = Supervisor { pid, pidfd: Some(pidfd) };
+            supervise::wait_ready(report)?;
+            Ok(supervisor)
+        }
+    }
+}
+
+/// A network namespace of its own, if the bundle asks for a new one: hooks of engines look for it at the process's.
+fn namespaces(spec: &Spec) -> Namespaces {
+    let all = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let new = |namespace: &oci_spec::runtime::LinuxNamespace| {
+        namespace.typ() == LinuxNamespaceType::Network && namespace.path().is_none()
+    };
+    if all.is_some_and(|all| all.iter().any(new)) { Namespaces::NETWORK } else { Namespaces::NONE }
+}
+
+/// Ends what still runs of an instance and removes its files from its state directory. Nothing there is fine.
+///
+/// # Errors
+/// If something cannot be ended or removed.
+pub fn destroy(id: &str, level: Isolation, state_dir: &Path) -> Result<(), BundleError> {
+    let instance = plan::instance_id(id, state_dir);
+    match level {
+        Isolation::Microvm => microvm::destroy(&instance, state_dir)?,
+        _ => unikernel::destroy(&instance)?,
+    }
+    for name in [image_file(state_dir), sites_file(state_dir)] {
+        match std::fs::remove_file(&name) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(BundleError::File { action: "removing", path: name, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Suspends or resumes an instance.
+///
+/// # Errors
+/// If the machine has nothing that suspends.
+pub fn freeze(id: &str, state_dir: &Path, frozen: bool) -> Result<(), BundleError> {
+    Ok(Cgroup::open(&instance(id, state_dir))?.freeze(frozen)?)
+}
+
+/// The identity under which the levels know an instance of the OCI runtime.
+pub fn instance(id: &str, state_dir: &Path) -> InstanceId {
+    plan::instance_id(id, state_dir)
+}
+
+fn image_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("rootfs.erofs")
+}
+
+fn sites_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("sites")
+}

@@ -1,0 +1,188 @@
+//! The process that stands for an instance of the OCI runtime: it makes everything ready, waits for the start, and then stays
+//! beside the program until that ends.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use ::plan::{ExitStatus, FailureClass, Isolation, Stdio};
+use container::waiting::{self, Starter};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::plan::BundlePlan;
+use super::{Bundle, BundleError, image_file, sites_file, terminal};
+use crate::error::chain;
+use crate::launch::Running;
+use crate::sys::{self, SignalFd};
+use crate::{Paths, rewrite};
+
+/// What ends or interrupts a process by default and makes sense to a program inside.
+const FORWARDED: [i32; 15] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGCONT,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGIO,
+    libc::SIGPWR,
+    libc::SIGWINCH,
+    libc::SIGURG,
+];
+
+/// Longer messages are cut: they come from our own errors, which hold paths at most.
+const MAX_REPORT: u64 = 16 << 10;
+
+/// How the supervisor tells its maker that it is ready: by closing the pipe, or by a message first if it is not.
+pub(super) fn report_pipe() -> Result<(OwnedFd, OwnedFd), BundleError> {
+    pipe_with(PipeFlags::CLOEXEC).map_err(|e| BundleError::Supervisor("make a pipe", e.into()))
+}
+
+/// Waits until everything but the program is ready.
+pub(super) fn wait_ready(report: OwnedFd) -> Result<(), BundleError> {
+    let mut text = Vec::new();
+    let read = File::from(report).take(MAX_REPORT).read_to_end(&mut text);
+    read.map_err(|e| BundleError::Supervisor("hear from the supervisor", e))?;
+    match text.split_first() {
+        Some((b'R', [])) => Ok(()),
+        Some((b'E', message)) => Err(BundleError::Failed(String::from_utf8_lossy(message).into_owned())),
+        _ => Err(BundleError::Failed("the supervisor ended while it made the instance ready".to_owned())),
+    }
+}
+
+/// The supervisor's life.
+pub(super) fn run(bundle: Bundle<'_>, plan: BundlePlan, listener: OwnedFd, report: OwnedFd) -> ! {
+    let mut report = File::from(report);
+    let signals = SignalFd::new(&FORWARDED);
+    let ready = signals.map_err(|e| BundleError::Supervisor("receive signals", e)).and_then(|signals| {
+        let stdio = prepare(&bundle, &plan)?;
+        Ok((signals, stdio))
+    });
+    let (signals, stdio) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            let _ = report.write_all(format!("E{}", chain(&error)).as_bytes());
+            sys::exit_now(FailureClass::Engine.exit_code().into())
+        }
+    };
+    // The streams are the program's now; a reader of them waits for its end, not for ours.
+    sys::release_streams();
+    let _ = report.write_all(b"R");
+    drop(report);
+    let Ok(starter) = waiting::accept(listener) else { sys::exit_now(FailureClass::Engine.exit_code().into()) };
+    sys::exit_now(i32::from(serve(&bundle, &plan, stdio, starter, &signals)))
+}
+
+/// Everything that can fail for other reasons than the program's.
+fn prepare(bundle: &Bundle<'_>, plan: &BundlePlan) -> Result<Stdio, BundleError> {
+    let _ = rustix::process::setsid();
+    write_image(bundle)?;
+    if bundle.level == Isolation::Unikernel {
+        let sites = sites_file(bundle.state_dir);
+        let table = rewrite::build(&image_file(bundle.state_dir))?;
+        std::fs::write(&sites, table).map_err(|source| BundleError::File { action: "writing", path: sites, source })?;
+    }
+    let streams = match &bundle.console {
+        Some(socket) if plan.launch.process.terminal => terminal::open_and_send(socket),
+        _ => own_streams(bundle.level),
+    };
+    streams.map_err(|e| BundleError::Supervisor("take the standard streams over", e))
+}
+
+fn write_image(bundle: &Bundle<'_>) -> Result<(), BundleError> {
+    let root = bundle.spec.root().as_ref().ok_or(BundleError::Missing("root"))?;
+    let path = if root.path().is_absolute() { root.path().clone() } else { bundle.dir.join(root.path()) };
+    let failed = |action, path: &Path| {
+        let path = path.to_owned();
+        move |source: io::Error| BundleError::File { action, path, source }
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| failed("opening", &path)(e.into()))?;
+    let target = image_file(bundle.state_dir);
+    let options = File::options().read(true).write(true).create_new(true).open(&target);
+    let file = options.map_err(failed("creating", &target))?;
+    image::write_directory(directory.as_fd(), file, &image::Limits::default())?;
+    Ok(())
+}
+
+/// Copies of our own streams. A microVM's are made non-blocking, so they must be opened anew: others hold the same ones.
+fn own_streams(level: Isolation) -> io::Result<Stdio> {
+    let again = |number: u32, flags: OFlags, own: std::os::fd::BorrowedFd<'_>| -> io::Result<OwnedFd> {
+        if level != Isolation::Microvm {
+            return own.try_clone_to_owned();
+        }
+        match rustix::fs::open(format!("/proc/self/fd/{number}"), flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty()) {
+            // A socket cannot be opened; its other holders have to live with it.
+            Err(rustix::io::Errno::NXIO) => own.try_clone_to_owned(),
+            other => Ok(other?),
+        }
+    };
+    Ok(Stdio {
+        stdin: again(0, OFlags::RDONLY, rustix::stdio::stdin())?,
+        stdout: again(1, OFlags::WRONLY, rustix::stdio::stdout())?,
+        stderr: again(2, OFlags::WRONLY, rustix::stdio::stderr())?,
+    })
+}
+
+/// Starts the program and stays until it ends; the exit status that stands for its end.
+fn serve(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio, starter: Starter, signals: &SignalFd) -> u8 {
+    match launch(bundle, plan, stdio) {
+        Ok(mut running) => {
+            starter.started();
+            let status = follow(&mut running, signals).unwrap_or(ExitStatus::Exited(FailureClass::Engine.exit_code()));
+            // A process that is ended by signal n is what the engine's shell shows as 128 + n.
+            status.code()
+        }
+        Err(error) => {
+            starter.failed(error.class(), &chain(&error));
+            error.class().exit_code()
+        }
+    }
+}
+
+fn launch(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio) -> Result<Running, BundleError> {
+    let paths = Paths::system();
+    Ok(match bundle.level {
+        Isolation::Microvm => {
+            let kernel = microvm::kernel::locate(&paths.kernels())?;
+            Running::Microvm(Box::new(microvm::start(&plan.launch, stdio, None, &kernel, &paths.agent())?))
+        }
+        _ => {
+            let extra = unikernel::Extra {
+                etc_hosts: plan.etc_hosts.clone(),
+                resolv_conf: plan.resolv_conf.clone(),
+                rewrite_table: Some(sites_file(bundle.state_dir)),
+            };
+            let instance = unikernel::start(&plan.launch, stdio, None, &paths.unikernel(), &extra)?;
+            Running::Unikernel(instance, None)
+        }
+    })
+}
+
+fn follow(running: &mut Running, signals: &SignalFd) -> Option<ExitStatus> {
+    loop {
+        let mut fds = running.poll_fds();
+        fds.push(PollFd::new(signals, PollFlags::IN));
+        match poll(&mut fds, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return None,
+        }
+        while let Some(signal) = signals.next() {
+            // One that cannot be delivered has nobody to tell but the program, which has ended then.
+            let _ = running.signal(signal);
+        }
+        match running.handle_ready() {
+            Ok(None) => {}
+            Ok(status) => return status,
+            Err(_) => return None,
+        }
+    }
+}
