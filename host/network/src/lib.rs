@@ -7,6 +7,7 @@
 //! Lock order: the lock of the store (a file of the run directory), then nothing; the lock of another run directory's store is
 //! only tried, never waited for.
 
+mod adopt;
 mod bridge;
 mod check;
 mod config;
@@ -23,6 +24,7 @@ mod subnet;
 mod tap;
 mod used;
 
+pub use adopt::{AdoptError, Adopted, adopt};
 pub use check::Orphan;
 pub use config::Config;
 pub use dns::{Query, QueryError, Resolver, parse_query};

@@ -1,5 +1,7 @@
 //! Interfaces, addresses and routes over rtnetlink(7).
 
+mod adopted;
+
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
@@ -8,6 +10,8 @@ use rustix::io::Errno;
 
 use crate::netlink::{Attributes, Batch, Message, Nest, NetlinkError, Socket, find, text, u32_ne};
 use crate::{Lease, Subnet};
+
+pub(crate) use adopted::{Found, enslave, move_to_bridge, with_ipv4};
 
 /// Message types of linux/rtnetlink.h.
 const RTM_NEWLINK: u16 = 16;
