@@ -45,7 +45,9 @@ pub enum AdoptError {
     #[error("cannot open a TAP device in the instance's network namespace; is /dev/net/tun there?")]
     Tap(#[source] std::io::Error),
     /// More than one candidate.
-    #[error("the network namespace has several interfaces with an IPv4 address ({0} and {1}); an instance takes over one")]
+    #[error(
+        "the network namespace has several interfaces with an IPv4 address ({0} and {1}); an instance takes over one"
+    )]
     Several(String, String),
 }
 

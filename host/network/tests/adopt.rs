@@ -32,7 +32,9 @@ fn answer_arp(adopted: Adopted, host: &Host) -> bool {
     while Instant::now() < deadline {
         match tap.read(&mut frame) {
             // Ethernet type ARP, operation "request", for our address (RFC 826).
-            Ok(n) if n >= 42 && frame[12..14] == [8, 6] && frame[20..22] == [0, 1] && frame[38..42] == [10, 88, 0, 5] => {
+            Ok(n)
+                if n >= 42 && frame[12..14] == [8, 6] && frame[20..22] == [0, 1] && frame[38..42] == [10, 88, 0, 5] =>
+            {
                 let mut reply = [frame[6..12].to_vec(), adopted.mac.0.to_vec()].concat();
                 reply.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 2]);
                 reply.extend([&adopted.mac.0[..], &[10, 88, 0, 5], &frame[22..32]].concat());
@@ -54,7 +56,10 @@ fn an_instance_gets_the_interfaces_addresses_and_frames_and_so_does_the_next() {
     for _ in 0..2 {
         let adopted = pod.run(|| adopt(OPTIONS)).unwrap().expect("there is an interface");
         assert_eq!((adopted.address, adopted.prefix), (Ipv4Addr::new(10, 88, 0, 5), 24));
-        assert_eq!((adopted.gateway, adopted.mac.to_string().as_str()), (Ipv4Addr::new(10, 88, 0, 1), "02:00:00:00:00:05"));
+        assert_eq!(
+            (adopted.gateway, adopted.mac.to_string().as_str()),
+            (Ipv4Addr::new(10, 88, 0, 1), "02:00:00:00:00:05")
+        );
         assert_eq!(pod.sh("ip -4 -o addr show dev eth0"), "", "the namespace itself must not answer any more");
         host.sh("ip neigh flush dev veth0; (ping -c 3 -W 1 10.88.0.5 >/dev/null 2>&1 &)");
         assert!(answer_arp(adopted, &host), "no frame came through: {}", pod.sh("ip -d link"));
@@ -65,7 +70,7 @@ fn an_instance_gets_the_interfaces_addresses_and_frames_and_so_does_the_next() {
 fn loopback_alone_is_no_network_and_two_interfaces_are_too_many() {
     let host = Host::new();
     let pod = pod(&host);
-    pod.sh("ip link add eth1 type dummy; ip addr add 10.89.0.5/24 dev eth1; ip link set eth1 up");
+    pod.sh("ip link add eth1 type veth peer name other1; ip addr add 10.89.0.5/24 dev eth1; ip link set eth1 up");
     assert!(matches!(pod.run(|| adopt(OPTIONS)), Err(AdoptError::Several(..))));
     let empty = Namespace::new();
     empty.sh("ip link set lo up");

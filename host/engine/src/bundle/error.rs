@@ -42,6 +42,9 @@ pub enum BundleError {
     /// The supervisor failed before it was ready.
     #[error("{0}")]
     Failed(String),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] network::AdoptError),
     /// The start socket, or a hook.
     #[error(transparent)]
     Container(#[from] container::Error),

@@ -6,6 +6,7 @@
 //! program has ended, so that who waits for it (conmon, a containerd shim) sees what it would see of a container.
 
 mod error;
+mod interface;
 mod limits;
 mod mounts;
 mod plan;

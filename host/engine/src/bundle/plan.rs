@@ -51,6 +51,7 @@ pub(super) fn from_spec(bundle: &Bundle<'_>) -> Result<BundlePlan, BundleError> 
         stop_signal: libc::SIGTERM,
         trace_syscalls: false,
         lifecycle: Default::default(),
+        options: Default::default(),
         hostname,
     };
     let etc_hosts = etc_hosts.unwrap_or_else(|| format!("127.0.0.1\tlocalhost {}\n", launch.hostname));
@@ -60,16 +61,25 @@ pub(super) fn from_spec(bundle: &Bundle<'_>) -> Result<BundlePlan, BundleError> 
 /// What would silently be missing inside. Everything that only restricts processes of the host's kernel (capabilities, seccomp,
 /// masked paths, labels) restricts nothing here that the level's boundary does not.
 fn refuse(bundle: &Bundle<'_>) -> Result<(), BundleError> {
-    let unsupported = |field: &str, what| {
-        Err(BundleError::Unsupported { field: field.to_owned(), what, level: bundle.level })
-    };
-    let Some(linux) = bundle.spec.linux() else { return Ok(()) };
-    for namespace in linux.namespaces().iter().flatten() {
+    let unsupported =
+        |field: &str, what| Err(BundleError::Unsupported { field: field.to_owned(), what, level: bundle.level });
+    if let Some(hooks) = bundle.spec.hooks() {
+        let some = |list: &Option<Vec<_>>| list.as_ref().is_some_and(|list| !list.is_empty());
+        if some(hooks.create_container()) || some(hooks.start_container()) {
+            return unsupported("hooks", "a hook that runs inside the container");
+        }
+    }
+    let namespaces = bundle.spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    if !namespaces.is_some_and(|all| all.iter().any(|namespace| namespace.typ() == LinuxNamespaceType::Network)) {
+        return unsupported("linux.namespaces", "the host's network");
+    }
+    for namespace in namespaces.into_iter().flatten() {
         match (namespace.typ(), namespace.path()) {
             (LinuxNamespaceType::Network, _) | (_, None) => {}
             _ => return unsupported("linux.namespaces", "joining another container's namespace"),
         }
     }
+    let Some(linux) = bundle.spec.linux() else { return Ok(()) };
     if linux.devices().as_ref().is_some_and(|devices| !devices.is_empty()) {
         return unsupported("linux.devices", "a device of the host");
     }

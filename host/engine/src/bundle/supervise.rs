@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::plan::BundlePlan;
-use super::{Bundle, BundleError, image_file, sites_file, terminal};
+use super::{Bundle, BundleError, image_file, interface, sites_file, terminal};
 use crate::error::chain;
 use crate::launch::Running;
 use crate::sys::{self, SignalFd};
@@ -84,6 +84,7 @@ pub(super) fn run(bundle: Bundle<'_>, plan: BundlePlan, listener: OwnedFd, repor
 /// Everything that can fail for other reasons than the program's.
 fn prepare(bundle: &Bundle<'_>, plan: &BundlePlan) -> Result<Stdio, BundleError> {
     let _ = rustix::process::setsid();
+    interface::enter_namespace(bundle.spec)?;
     write_image(bundle)?;
     if bundle.level == Isolation::Unikernel {
         let sites = sites_file(bundle.state_dir);
@@ -153,7 +154,8 @@ fn launch(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio) -> Result<Runnin
     Ok(match bundle.level {
         Isolation::Microvm => {
             let kernel = microvm::kernel::locate(&paths.kernels())?;
-            Running::Microvm(Box::new(microvm::start(&plan.launch, stdio, None, &kernel, &paths.agent())?))
+            let tap = interface::for_microvm()?;
+            Running::Microvm(Box::new(microvm::start(&plan.launch, stdio, tap, &kernel, &paths.agent())?))
         }
         _ => {
             let extra = unikernel::Extra {
@@ -161,7 +163,8 @@ fn launch(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio) -> Result<Runnin
                 resolv_conf: plan.resolv_conf.clone(),
                 rewrite_table: Some(sites_file(bundle.state_dir)),
             };
-            let instance = unikernel::start(&plan.launch, stdio, None, &paths.unikernel(), &extra)?;
+            let tap = interface::for_unikernel()?;
+            let instance = unikernel::start(&plan.launch, stdio, tap, &paths.unikernel(), &extra)?;
             Running::Unikernel(instance, None)
         }
     })
