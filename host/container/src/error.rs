@@ -335,6 +335,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The supervisor of another isolation level says why its program does not run.
+    #[error("{message}")]
+    Reported {
+        /// What that means for an exit status.
+        class: FailureClass,
+        /// Why.
+        message: String,
+    },
     /// The process ended before it reported anything, for example killed from outside.
     #[error("the container's first process ended while it was being set up")]
     Died,
@@ -386,6 +394,7 @@ impl Error {
         match self {
             Self::ProgramNotFound { .. } | Self::InterpreterNotFound { .. } => FailureClass::NotFound,
             Self::NotExecutable { .. } => FailureClass::NotExecutable,
+            Self::Reported { class, .. } => *class,
             _ => FailureClass::Engine,
         }
     }

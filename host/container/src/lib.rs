@@ -27,6 +27,7 @@ mod root;
 mod running;
 mod spec;
 mod start;
+pub mod waiting;
 
 pub use create::{Created, create};
 pub use error::{Error, Stage};

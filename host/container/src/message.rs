@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use plan::FailureClass;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -29,6 +30,8 @@ pub(crate) enum FailureKind {
     ProgramNotFound = 1,
     InterpreterNotFound = 2,
     NotExecutable = 3,
+    /// By another level's supervisor: the number is the exit status that stands for the class.
+    Reported = 4,
 }
 
 impl Failure {
@@ -200,6 +203,7 @@ fn decode(bytes: &[u8]) -> Option<Failure> {
         1 => FailureKind::ProgramNotFound,
         2 => FailureKind::InterpreterNotFound,
         3 => FailureKind::NotExecutable,
+        4 => FailureKind::Reported,
         _ => return None,
     };
     let errno = i32::from_le_bytes(header[2..].try_into().ok()?);
@@ -220,8 +224,14 @@ impl From<Failure> for Error {
             FailureKind::ProgramNotFound => Self::ProgramNotFound { program, source },
             FailureKind::InterpreterNotFound => Self::InterpreterNotFound { program, source },
             FailureKind::NotExecutable => Self::NotExecutable { program, source },
+            FailureKind::Reported => Self::Reported { class: class_of(failure.errno), message: program },
         }
     }
+}
+
+fn class_of(exit_code: i32) -> FailureClass {
+    let all = [FailureClass::NotExecutable, FailureClass::NotFound];
+    all.into_iter().find(|class| i32::from(class.exit_code()) == exit_code).unwrap_or(FailureClass::Engine)
 }
 
 /// Names the stage, and what it was about, of a failed call.

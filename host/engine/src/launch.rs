@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use network::{Lease, Network, TapOptions, Wishes};
+use network::{Attachment, Lease, Network, TapOptions, Wishes};
 use plan::{ExitStatus, Isolation, LaunchPlan, NetworkMode, Stdio};
 use rustix::event::{PollFd, PollFlags};
 
@@ -55,7 +55,7 @@ pub(crate) fn launch(
             Running::Container(start.run(io, connection.as_ref(), |pid| record(pid, address))?)
         }
         Isolation::Unikernel => {
-            let tap = connection.as_ref().map(unikernel_tap).transpose()?;
+            let tap = connection.as_ref().map(|connection| tap(connection, plan, true)).transpose()?;
             let table = crate::rewrite::table(paths, plan)?;
             let keep = tap.as_ref().and_then(|tap| tap.tap.try_clone().ok());
             let instance = unikernel::start(plan, io, tap, &paths.unikernel(), &etc.texts(table))?;
@@ -64,7 +64,7 @@ pub(crate) fn launch(
         }
         Isolation::Microvm => {
             let kernel = microvm::kernel::locate(&paths.kernels())?;
-            let tap = connection.as_ref().map(|connection| vm_tap(connection, plan)).transpose()?;
+            let tap = connection.as_ref().map(|connection| tap(connection, plan, false)).transpose()?;
             let vm = microvm::start(plan, io, tap, &kernel, &paths.agent())?;
             record(vm.pid() as i32, address)?;
             Running::Microvm(Box::new(vm))
@@ -159,28 +159,12 @@ impl EtcFiles {
     }
 }
 
-fn unikernel_tap((network, lease): &(Network, Lease)) -> Result<unikernel::NetAttachment, Error> {
-    let tap = network.open_tap(lease, TapOptions { vnet_hdr: true, offload: true, nonblocking: true })?;
-    Ok(unikernel::NetAttachment {
-        tap,
-        address: lease.address,
-        prefix: lease.prefix,
-        gateway: lease.gateway,
-        mac: lease.mac,
-        dns: lease.dns.clone(),
-        mtu: lease.mtu,
-    })
-}
-
-fn vm_tap((network, lease): &(Network, Lease), plan: &LaunchPlan) -> Result<microvm::NetAttachment, Error> {
-    let tap = network.open_tap(lease, TapOptions { vnet_hdr: true, offload: false, nonblocking: true })?;
-    Ok(microvm::NetAttachment {
-        tap,
-        address: lease.address,
-        prefix: lease.prefix,
-        gateway: lease.gateway,
-        mac: lease.mac,
-        dns: if plan.options.dns.is_empty() { lease.dns.clone() } else { plan.options.dns.clone() },
-        mtu: lease.mtu,
-    })
+/// The TAP device of an instance with a network stack of its own. QEMU switches the offloads on by itself.
+fn tap((network, lease): &(Network, Lease), plan: &LaunchPlan, offload: bool) -> Result<Attachment, Error> {
+    let tap = network.open_tap(lease, TapOptions { vnet_hdr: true, offload, nonblocking: true })?;
+    let mut attachment = lease.attachment(tap);
+    if !plan.options.dns.is_empty() {
+        attachment.dns = plan.options.dns.clone();
+    }
+    Ok(attachment)
 }

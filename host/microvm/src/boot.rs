@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use agent_proto::{Program, Start, Terminal, VERSION};
+use network::Attachment;
 use plan::LaunchPlan;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::termios::{OptionalActions, tcgetattr, tcgetwinsize, tcsetattr};
@@ -18,7 +19,7 @@ use crate::hypervisor::HypervisorKind;
 use crate::size::Size;
 use crate::spawn::{Confinement, spawn, uid_of};
 use crate::volumes::VolumeServer;
-use crate::{Error, Kernel, NetAttachment, hypervisor, initrd, tsc};
+use crate::{Error, Kernel, hypervisor, initrd, tsc};
 
 /// QEMU's own messages, in the state directory.
 pub(crate) const QEMU_LOG: &str = "qemu.log";
@@ -35,7 +36,7 @@ pub(crate) struct Booting {
 /// Starts QEMU, and the volumes' server if there are volumes.
 pub(crate) fn boot(
     plan: &LaunchPlan,
-    network: Option<&NetAttachment>,
+    network: Option<&Attachment>,
     kernel: &Kernel,
     agent: &Path,
 ) -> Result<Booting, Error> {

@@ -5,6 +5,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use agent_proto::{FailureKind, Start, ToGuest, VERSION};
+use network::Attachment;
 use plan::{ExitStatus, LaunchPlan, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -18,7 +19,7 @@ use crate::error::ProtocolError;
 use crate::group::Group;
 use crate::pump::{Event, Pump};
 use crate::volumes::{self, VolumeServer};
-use crate::{Error, Kernel, NetAttachment, size};
+use crate::{Error, Kernel, guest_network, size};
 
 /// An idle host needs 2 s; a very busy one many times that.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(90);
@@ -54,7 +55,7 @@ pub struct Vm {
 pub fn start(
     plan: &LaunchPlan,
     io: Stdio,
-    network: Option<NetAttachment>,
+    network: Option<Attachment>,
     kernel: &Kernel,
     agent: &Path,
 ) -> Result<Vm, Error> {
@@ -63,7 +64,7 @@ pub fn start(
     let terminal = boot::prepare_terminal(plan, &io)?;
     let booting = boot::boot(plan, network.as_ref(), kernel, agent)?;
     let mut vm = Vm::new(plan, booting, io)?;
-    let network = network.as_ref().map(NetAttachment::for_agent);
+    let network = network.as_ref().map(guest_network::for_agent);
     vm.bring_up(boot::start_message(plan, network, volumes, terminal))?;
     Ok(vm)
 }

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
-use microvm::NetAttachment;
+use network::Attachment;
 use plan::MacAddress;
 use rustix::fs::{Mode, OFlags};
 use rustix::ioctl::{Updater, ioctl};
@@ -59,7 +59,7 @@ fn guest_and_host_reach_each_other() {
             listener.accept().unwrap().0.read_to_string(&mut text).unwrap();
             text
         });
-        let network = NetAttachment {
+        let network = Attachment {
             tap,
             address: GUEST,
             prefix: 24,

@@ -6,34 +6,13 @@
 //! instance gets the Ethernet and IPv4 addresses and the route. What was found is kept in the bridge's alias, so that a second
 //! instance in the same namespace, after the first, finds it again.
 
-use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
-
-use plan::MacAddress;
-
+use crate::Attachment;
 use crate::link::{self, Found};
 use crate::netlink::{NetlinkError, Socket};
 use crate::tap::{self, TapOptions};
 
 const BRIDGE: &str = "crcl-adopt";
 const TAP: &str = "crcl-tap";
-
-/// What an instance takes over.
-#[derive(Debug)]
-pub struct Adopted {
-    /// The instance's end.
-    pub tap: OwnedFd,
-    /// The address.
-    pub address: Ipv4Addr,
-    /// The length of the subnet's prefix.
-    pub prefix: u8,
-    /// The default gateway; the address itself if there was no default route.
-    pub gateway: Ipv4Addr,
-    /// The Ethernet address.
-    pub mac: MacAddress,
-    /// The largest packet in bytes.
-    pub mtu: u32,
-}
 
 /// Why no interface could be taken over.
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +34,16 @@ pub enum AdoptError {
 ///
 /// # Errors
 /// [`AdoptError`].
-pub fn adopt(options: TapOptions) -> Result<Option<Adopted>, AdoptError> {
+pub fn adopt(options: TapOptions) -> Result<Option<Attachment>, AdoptError> {
     let socket = Socket::route()?;
     let Some((found, fresh)) = find(&socket)? else { return Ok(None) };
     let bridge = if fresh { link::move_to_bridge(&socket, &found, BRIDGE)? } else { index_of(&socket, BRIDGE)? };
     let tap = tap::open(TAP, options).map_err(AdoptError::Tap)?;
     link::enslave(&socket, TAP, bridge, found.mtu)?;
     let Found { address, prefix, gateway, mac, mtu, .. } = found;
-    Ok(Some(Adopted { tap, address, prefix, gateway: gateway.unwrap_or(address), mac, mtu }))
+    // Without a default route everything that can be reached is on the link.
+    let gateway = gateway.unwrap_or(address);
+    Ok(Some(Attachment { tap, address, prefix, gateway, mac, dns: Vec::new(), mtu }))
 }
 
 fn index_of(socket: &Socket, name: &str) -> Result<u32, AdoptError> {
@@ -107,6 +88,10 @@ fn recall(alias: &str) -> Option<Found> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use plan::MacAddress;
+
     use super::*;
 
     #[test]

@@ -1,10 +1,11 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::OwnedFd;
 
 use plan::{InstanceId, MacAddress, PortMapping};
 use serde::{Deserialize, Serialize};
 
-use crate::Subnet;
+use crate::{Attachment, Subnet};
 
 /// What an instance has on the network, from `lease` to `release`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,12 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// The connection of an instance that has this lease and this TAP device.
+    pub fn attachment(&self, tap: OwnedFd) -> Attachment {
+        let Self { address, prefix, gateway, mac, mtu, .. } = *self;
+        Attachment { tap, address, prefix, gateway, mac, dns: self.dns.clone(), mtu }
+    }
+
     /// The subnet's netmask.
     pub fn netmask(&self) -> Ipv4Addr {
         Subnet::containing(self.address, self.prefix).map_or(Ipv4Addr::BROADCAST, Subnet::mask)

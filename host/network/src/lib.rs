@@ -8,6 +8,7 @@
 //! only tried, never waited for.
 
 mod adopt;
+mod attachment;
 mod bridge;
 mod check;
 mod config;
@@ -24,7 +25,8 @@ mod subnet;
 mod tap;
 mod used;
 
-pub use adopt::{AdoptError, Adopted, adopt};
+pub use adopt::{AdoptError, adopt};
+pub use attachment::Attachment;
 pub use check::Orphan;
 pub use config::Config;
 pub use dns::{Query, QueryError, Resolver, parse_query};

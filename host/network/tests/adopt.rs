@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 use common::{Host, Namespace};
-use network::{AdoptError, Adopted, TapOptions, adopt};
+use network::{AdoptError, Attachment, TapOptions, adopt};
 
 const OPTIONS: TapOptions = TapOptions { vnet_hdr: false, offload: false, nonblocking: true };
 
@@ -25,7 +25,7 @@ fn pod(host: &Host) -> Namespace {
 }
 
 /// Answers ARP requests for the adopted address, as an instance would, until the host knows the answer.
-fn answer_arp(adopted: Adopted, host: &Host) -> bool {
+fn answer_arp(adopted: Attachment, host: &Host) -> bool {
     let mut tap = std::fs::File::from(adopted.tap);
     let deadline = Instant::now() + Duration::from_secs(5);
     let mut frame = [0u8; 2048];

@@ -5,11 +5,12 @@ use std::io::Write as _;
 use std::os::fd::OwnedFd;
 
 use boot_info::{BootInfo, Network, StrList};
+use network::Attachment;
 use plan::LaunchPlan;
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use crate::error::Error;
-use crate::start::{Extra, NetAttachment};
+use crate::start::Extra;
 
 /// Strings, each ended by a zero byte. A string with a zero byte inside ends there, as in execve(2).
 fn zero_ended<'a>(strings: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
@@ -57,7 +58,7 @@ fn count_cpus(list: &str) -> u32 {
 }
 
 /// The encoded boot information.
-pub(crate) fn encode(plan: &LaunchPlan, net: Option<&NetAttachment>, extra: &Extra, is_dir: &[bool]) -> Vec<u8> {
+pub(crate) fn encode(plan: &LaunchPlan, net: Option<&Attachment>, extra: &Extra, is_dir: &[bool]) -> Vec<u8> {
     let process = &plan.process;
     let args = zero_ended(process.args.iter().map(String::as_str));
     let env = zero_ended(process.env.iter().map(String::as_str));

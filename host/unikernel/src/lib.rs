@@ -14,4 +14,4 @@ mod start;
 
 pub use error::Error;
 pub use instance::{Instance, destroy};
-pub use start::{Extra, NetAttachment, start};
+pub use start::{Extra, start};

@@ -1,12 +1,12 @@
 use std::ffi::CString;
-use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cgroup::{Cgroup, Devices};
 use jail::{Attach, EmptyContainer, Spawned, Volume};
-use plan::{InstanceId, LaunchPlan, MacAddress, Stdio};
+use network::Attachment;
+use plan::{InstanceId, LaunchPlan, Stdio};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::process::{Resource, Rlimit};
 
@@ -14,25 +14,6 @@ use crate::error::Error;
 use crate::instance::Instance;
 use crate::outcome::{self, Outcome};
 use crate::{boot, descriptors};
-
-/// A network interface for the instance.
-#[derive(Debug)]
-pub struct NetAttachment {
-    /// The TAP device: with a virtio-net header, offloads on, not blocking.
-    pub tap: OwnedFd,
-    /// The instance's address.
-    pub address: Ipv4Addr,
-    /// The length of the subnet's prefix.
-    pub prefix: u8,
-    /// The default gateway.
-    pub gateway: Ipv4Addr,
-    /// The instance's Ethernet address.
-    pub mac: MacAddress,
-    /// Name servers; they reach the program through [`Extra::resolv_conf`].
-    pub dns: Vec<IpAddr>,
-    /// The largest packet in bytes.
-    pub mtu: u32,
-}
 
 /// What the engine adds to a plan.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +47,7 @@ const MOST_FILES: u64 = 65536;
 pub fn start(
     plan: &LaunchPlan,
     io: Stdio,
-    net: Option<NetAttachment>,
+    net: Option<Attachment>,
     kernel: &Path,
     extra: &Extra,
 ) -> Result<Instance, Error> {
@@ -82,7 +63,7 @@ pub fn start(
 fn launch(
     plan: &LaunchPlan,
     io: &Stdio,
-    net: Option<&NetAttachment>,
+    net: Option<&Attachment>,
     kernel: &Path,
     extra: &Extra,
     group: &Cgroup,

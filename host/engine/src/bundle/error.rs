@@ -8,7 +8,9 @@ use plan::Isolation;
 #[non_exhaustive]
 pub enum BundleError {
     /// The bundle asks for something that the level does not have.
-    #[error("{field}: {what} is not available at the {level} level; use the container level, or take it out of config.json")]
+    #[error(
+        "{field}: {what} is not available at the {level} level; use the container level, or take it out of config.json"
+    )]
     Unsupported {
         /// The field of config.json.
         field: String,

@@ -1,10 +1,12 @@
 //! The network of a bundle: what engines configured in its namespace is the instance's.
 
-use network::{Adopted, TapOptions, adopt};
+use std::os::fd::AsFd;
+
+use network::{Attachment, TapOptions};
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use plan::Isolation;
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::os::fd::AsFd;
 
 use super::BundleError;
 
@@ -17,33 +19,15 @@ pub(super) fn enter_namespace(spec: &Spec) -> Result<(), BundleError> {
         let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
     };
-    enter().map_err(|e| BundleError::File { action: "entering the network namespace", path: path.clone(), source: e.into() })
+    enter().map_err(|e| BundleError::File {
+        action: "entering the network namespace",
+        path: path.clone(),
+        source: e.into(),
+    })
 }
 
-pub(super) fn for_unikernel() -> Result<Option<unikernel::NetAttachment>, BundleError> {
-    let adopted = adopt(TapOptions { vnet_hdr: true, offload: true, nonblocking: true })?;
-    let attachment = |Adopted { tap, address, prefix, gateway, mac, mtu }| unikernel::NetAttachment {
-        tap,
-        address,
-        prefix,
-        gateway,
-        mac,
-        dns: Vec::new(),
-        mtu,
-    };
-    Ok(adopted.map(attachment))
-}
-
-pub(super) fn for_microvm() -> Result<Option<microvm::NetAttachment>, BundleError> {
-    let adopted = adopt(TapOptions { vnet_hdr: true, offload: false, nonblocking: true })?;
-    let attachment = |Adopted { tap, address, prefix, gateway, mac, mtu }| microvm::NetAttachment {
-        tap,
-        address,
-        prefix,
-        gateway,
-        mac,
-        dns: Vec::new(),
-        mtu,
-    };
-    Ok(adopted.map(attachment))
+/// The interface that the namespace has got, if any. QEMU switches the offloads on by itself.
+pub(super) fn take_over(level: Isolation) -> Result<Option<Attachment>, BundleError> {
+    let offload = level == Isolation::Unikernel;
+    Ok(network::adopt(TapOptions { vnet_hdr: true, offload, nonblocking: true })?)
 }

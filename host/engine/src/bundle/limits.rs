@@ -13,7 +13,11 @@ pub(super) fn resources(spec: Option<&LinuxResources>) -> Resources {
         memory: spec.memory().as_ref().and_then(|memory| positive(memory.limit())),
         cpu_millis: cpu.and_then(cpu_millis),
         cpuset: cpu.and_then(|cpu| cpu.cpus().clone()).filter(|list| !list.is_empty()),
-        pids: spec.pids().as_ref().and_then(|pids| positive(Some(pids.limit()))).map(|n| n.try_into().unwrap_or(u32::MAX)),
+        pids: spec
+            .pids()
+            .as_ref()
+            .and_then(|pids| positive(Some(pids.limit())))
+            .map(|n| n.try_into().unwrap_or(u32::MAX)),
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use ::plan::{InstanceId, Isolation};
 use cgroup::Cgroup;
 use jail::{Cloned, Namespaces};
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
+use oci_spec::runtime::{ContainerState, LinuxNamespaceType, Spec, State};
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 pub use error::BundleError;
@@ -87,6 +87,7 @@ pub fn create(bundle: Bundle<'_>) -> Result<Supervisor, BundleError> {
     let plan = plan::from_spec(&bundle)?;
     let listener = container::waiting::listen(bundle.state_dir)?;
     let (report, child_report) = supervise::report_pipe()?;
+    let (hooks, id, dir) = (bundle.spec, bundle.id, bundle.dir);
     match jail::clone_process(namespaces(bundle.spec), None)? {
         Cloned::Child => {
             drop(report);
@@ -96,9 +97,28 @@ pub fn create(bundle: Bundle<'_>) -> Result<Supervisor, BundleError> {
             drop(child_report);
             let supervisor = Supervisor { pid, pidfd: Some(pidfd) };
             supervise::wait_ready(report)?;
+            run_hooks(hooks, id, dir, pid)?;
             Ok(supervisor)
         }
     }
+}
+
+/// The hooks of the runtime's own namespaces: Docker connects the network by one of them.
+#[allow(deprecated, reason = "prestart hooks are still part of the specification")]
+fn run_hooks(spec: &Spec, id: &str, dir: &Path, pid: i32) -> Result<(), BundleError> {
+    let Some(hooks) = spec.hooks() else { return Ok(()) };
+    let mut state = State::default();
+    state
+        .set_version(spec.version().clone())
+        .set_id(id.to_owned())
+        .set_status(ContainerState::Creating)
+        .set_pid(Some(pid))
+        .set_bundle(dir.to_owned())
+        .set_annotations(spec.annotations().clone());
+    for (point, list) in [("prestart", hooks.prestart()), ("createRuntime", hooks.create_runtime())] {
+        container::hooks::run(point, list.as_deref().unwrap_or_default(), &state).map_err(container::Error::from)?;
+    }
+    Ok(())
 }
 
 /// A network namespace of its own, if the bundle asks for a new one: hooks of engines look for it at the process's.
@@ -107,7 +127,11 @@ fn namespaces(spec: &Spec) -> Namespaces {
     let new = |namespace: &oci_spec::runtime::LinuxNamespace| {
         namespace.typ() == LinuxNamespaceType::Network && namespace.path().is_none()
     };
-    if all.is_some_and(|all| all.iter().any(new)) { Namespaces::NETWORK } else { Namespaces::NONE }
+    if all.is_some_and(|all| all.iter().any(new)) {
+        Namespaces::from_flags(libc::CLONE_NEWNET as u64)
+    } else {
+        Namespaces::NONE
+    }
 }
 
 /// Ends what still runs of an instance and removes its files from its state directory. Nothing there is fine.

@@ -31,8 +31,7 @@ pub(super) fn translate(
 ) -> Result<Mounts, BundleError> {
     let mut found = Mounts::default();
     for (index, mount) in mounts.iter().enumerate() {
-        let unsupported =
-            |what| BundleError::Unsupported { field: format!("mounts[{index}]"), what, level };
+        let unsupported = |what| BundleError::Unsupported { field: format!("mounts[{index}]"), what, level };
         let kind = mount.typ().as_deref().unwrap_or("none");
         let destination = mount.destination().as_path();
         if BUILT_IN.contains(&kind) || destination.starts_with("/dev") || destination.starts_with("/proc") {
@@ -42,7 +41,9 @@ pub(super) fn translate(
             "tmpfs" if read_only_root => return Err(unsupported("a tmpfs on a read-only root")),
             // What is written to the root stays in memory in any case, and a new one is as empty as the image's directory.
             "tmpfs" => {}
-            _ if is_bind(mount) => bind(&mut found, mount, bundle, level).ok_or_else(|| unsupported("this bind mount"))?,
+            _ if is_bind(mount) => {
+                bind(&mut found, mount, bundle, level).ok_or_else(|| unsupported("this bind mount"))?
+            }
             _ => return Err(unsupported("a mount of this type")),
         }
     }

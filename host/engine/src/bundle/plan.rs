@@ -31,8 +31,7 @@ pub(super) fn from_spec(bundle: &Bundle<'_>) -> Result<BundlePlan, BundleError> 
     refuse(bundle)?;
     let read_only = spec.root().as_ref().and_then(|root| root.readonly()).unwrap_or(false);
     let mounts = spec.mounts().as_deref().unwrap_or_default();
-    let Mounts { volumes, etc_hosts, resolv_conf } =
-        mounts::translate(mounts, bundle.dir, bundle.level, read_only)?;
+    let Mounts { volumes, etc_hosts, resolv_conf } = mounts::translate(mounts, bundle.dir, bundle.level, read_only)?;
     let hostname = spec.hostname().clone().unwrap_or_else(|| "localhost".to_owned());
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
     let launch = LaunchPlan {

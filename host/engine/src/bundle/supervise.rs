@@ -120,7 +120,11 @@ fn own_streams(level: Isolation) -> io::Result<Stdio> {
         if level != Isolation::Microvm {
             return own.try_clone_to_owned();
         }
-        match rustix::fs::open(format!("/proc/self/fd/{number}"), flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty()) {
+        match rustix::fs::open(
+            format!("/proc/self/fd/{number}"),
+            flags | OFlags::CLOEXEC | OFlags::NOCTTY,
+            Mode::empty(),
+        ) {
             // A socket cannot be opened; its other holders have to live with it.
             Err(rustix::io::Errno::NXIO) => own.try_clone_to_owned(),
             other => Ok(other?),
@@ -154,7 +158,7 @@ fn launch(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio) -> Result<Runnin
     Ok(match bundle.level {
         Isolation::Microvm => {
             let kernel = microvm::kernel::locate(&paths.kernels())?;
-            let tap = interface::for_microvm()?;
+            let tap = interface::take_over(bundle.level)?;
             Running::Microvm(Box::new(microvm::start(&plan.launch, stdio, tap, &kernel, &paths.agent())?))
         }
         _ => {
@@ -163,7 +167,7 @@ fn launch(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio) -> Result<Runnin
                 resolv_conf: plan.resolv_conf.clone(),
                 rewrite_table: Some(sites_file(bundle.state_dir)),
             };
-            let tap = interface::for_unikernel()?;
+            let tap = interface::take_over(bundle.level)?;
             let instance = unikernel::start(&plan.launch, stdio, tap, &paths.unikernel(), &extra)?;
             Running::Unikernel(instance, None)
         }
