@@ -20,6 +20,11 @@ impl Paths {
         }
     }
 
+    /// As `coracle` finds them without `--root`: below `CORACLE_ROOT` if that is set.
+    pub fn from_environment() -> Self {
+        std::env::var_os("CORACLE_ROOT").map_or_else(Self::system, |root| Self::below(Path::new(&root)))
+    }
+
     /// Everything below one directory (`--root`): separate engines for tests and users do not see each other.
     pub fn below(root: &Path) -> Self {
         Self { root: root.to_owned(), run: root.join("run"), libexec: default_libexec(), rootless: false }

@@ -3,13 +3,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use ::plan::{ExitStatus, FailureClass, Isolation, Stdio};
 use container::waiting::{self, Starter};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::plan::BundlePlan;
@@ -85,6 +85,10 @@ pub(super) fn run(bundle: Bundle<'_>, plan: BundlePlan, listener: OwnedFd, repor
 fn prepare(bundle: &Bundle<'_>, plan: &BundlePlan) -> Result<Stdio, BundleError> {
     let _ = rustix::process::setsid();
     interface::enter_namespace(bundle.spec)?;
+    if bundle.level == Isolation::Microvm {
+        // Found again at the start; what is missing is to be known before.
+        microvm::kernel::locate(&Paths::from_environment().kernels())?;
+    }
     write_image(bundle)?;
     if bundle.level == Isolation::Unikernel {
         let sites = sites_file(bundle.state_dir);
@@ -116,25 +120,26 @@ fn write_image(bundle: &Bundle<'_>) -> Result<(), BundleError> {
 
 /// Copies of our own streams. A microVM's are made non-blocking, so they must be opened anew: others hold the same ones.
 fn own_streams(level: Isolation) -> io::Result<Stdio> {
-    let again = |number: u32, flags: OFlags, own: std::os::fd::BorrowedFd<'_>| -> io::Result<OwnedFd> {
-        if level != Isolation::Microvm {
-            return own.try_clone_to_owned();
-        }
-        match rustix::fs::open(
-            format!("/proc/self/fd/{number}"),
-            flags | OFlags::CLOEXEC | OFlags::NOCTTY,
-            Mode::empty(),
-        ) {
-            // A socket cannot be opened; its other holders have to live with it.
-            Err(rustix::io::Errno::NXIO) => own.try_clone_to_owned(),
-            other => Ok(other?),
-        }
+    let copy = |number: u32, flags: OFlags, own: BorrowedFd<'_>| match level {
+        Isolation::Microvm => open_anew(number, flags, own),
+        _ => own.try_clone_to_owned(),
     };
     Ok(Stdio {
-        stdin: again(0, OFlags::RDONLY, rustix::stdio::stdin())?,
-        stdout: again(1, OFlags::WRONLY, rustix::stdio::stdout())?,
-        stderr: again(2, OFlags::WRONLY, rustix::stdio::stderr())?,
+        stdin: copy(0, OFlags::RDONLY, rustix::stdio::stdin())?,
+        stdout: copy(1, OFlags::WRONLY, rustix::stdio::stdout())?,
+        stderr: copy(2, OFlags::WRONLY, rustix::stdio::stderr())?,
     })
+}
+
+/// The same pipe or device with an open file description of its own. A regular file stays the same: there is no waiting for
+/// it, and a new description would begin at its start. So does a socket, which cannot be opened.
+fn open_anew(number: u32, flags: OFlags, own: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(own)?.st_mode);
+    if matches!(kind, FileType::RegularFile | FileType::Socket) {
+        return own.try_clone_to_owned();
+    }
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+    Ok(rustix::fs::open(format!("/proc/self/fd/{number}"), flags, Mode::empty())?)
 }
 
 /// Starts the program and stays until it ends; the exit status that stands for its end.
@@ -154,7 +159,7 @@ fn serve(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio, starter: Starter,
 }
 
 fn launch(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio) -> Result<Running, BundleError> {
-    let paths = Paths::system();
+    let paths = Paths::from_environment();
     Ok(match bundle.level {
         Isolation::Microvm => {
             let kernel = microvm::kernel::locate(&paths.kernels())?;
