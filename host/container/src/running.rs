@@ -15,7 +15,8 @@ pub struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(pid: i32, pidfd: OwnedFd) -> Self {
+    /// A process that stands for a container: its first one, or a supervisor.
+    pub fn new(pid: i32, pidfd: OwnedFd) -> Self {
         Self { pid, pidfd, status: None }
     }
 

@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use engine::bundle::BundleError;
+
 use crate::state::Status;
 
 /// Why a command failed. Engines look for some of these words, so they are runc's where runc has any.
@@ -134,9 +136,6 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
-    /// The isolation level refuses the bundle or failed to run it; the text is its own.
-    #[error("{0}")]
-    Instance(String),
     /// CRIU failed; the text is its own.
     #[error("criu {action} failed: {reason}")]
     Criu {
@@ -151,6 +150,9 @@ pub enum Error {
     /// The container.
     #[error(transparent)]
     Container(container::Error),
+    /// The other isolation levels.
+    #[error(transparent)]
+    Bundle(engine::bundle::BundleError),
     /// `exec` did not start its program.
     #[error("exec failed")]
     Exec(#[source] Box<Error>),
@@ -168,6 +170,15 @@ impl Error {
 
     pub(crate) fn system(action: &'static str) -> impl FnOnce(rustix::io::Errno) -> Self {
         move |source| Self::System { action, source: source.into() }
+    }
+}
+
+impl From<BundleError> for Error {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::Container(error) => error.into(),
+            other => Self::Bundle(other),
+        }
     }
 }
 

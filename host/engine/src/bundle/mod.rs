@@ -13,15 +13,16 @@ mod plan;
 mod supervise;
 mod terminal;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use ::plan::{InstanceId, Isolation};
 use cgroup::Cgroup;
+use container::Running;
 use jail::{Cloned, Namespaces};
 use oci_spec::runtime::{ContainerState, LinuxNamespaceType, Spec, State};
-use rustix::process::{Signal, WaitId, WaitIdOptions};
 
+use crate::Paths;
 pub use error::BundleError;
 
 /// The annotation of a bundle that chooses the level.
@@ -38,7 +39,7 @@ pub struct Bundle<'a> {
     pub dir: &'a Path,
     /// The level; not [`Isolation::Container`].
     pub level: Isolation,
-    /// A directory of its own, which exists: the image, the start socket, the level's files.
+    /// Where the start socket is made; a directory of its own, which exists.
     pub state_dir: &'a Path,
     /// Where the manager's side of its terminal goes, if it has one.
     pub console: Option<OwnedFd>,
@@ -47,33 +48,33 @@ pub struct Bundle<'a> {
 /// A supervisor that waits for the start. Dropping this ends it; its files are for [`destroy`].
 #[derive(Debug)]
 pub struct Supervisor {
-    pid: i32,
-    /// `None` once it is left alone.
-    pidfd: Option<OwnedFd>,
+    process: Running,
+    left: bool,
 }
 
 impl Supervisor {
     /// The process that stands for the instance.
     pub fn pid(&self) -> i32 {
-        self.pid
-    }
-
-    /// The same process.
-    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
-        self.pidfd.as_ref().map(AsFd::as_fd)
+        self.process.pid()
     }
 
     /// Leaves it waiting for [`container::start`].
-    pub fn leave(mut self) -> Option<OwnedFd> {
-        self.pidfd.take()
+    ///
+    /// # Errors
+    /// If its descriptor cannot be copied.
+    pub fn leave(mut self) -> Result<Running, BundleError> {
+        let pidfd = self.process.pidfd().try_clone_to_owned();
+        let pidfd = pidfd.map_err(|e| BundleError::Supervisor("keep the supervisor's descriptor", e))?;
+        self.left = true;
+        Ok(Running::new(self.pid(), pidfd))
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        if let Some(pidfd) = &self.pidfd {
-            let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
-            let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
+        if !self.left {
+            let _ = self.process.signal(libc::SIGKILL);
+            let _ = self.process.wait();
         }
     }
 }
@@ -95,7 +96,7 @@ pub fn create(bundle: Bundle<'_>) -> Result<Supervisor, BundleError> {
         }
         Cloned::Parent { pid, pidfd } => {
             drop(child_report);
-            let supervisor = Supervisor { pid, pidfd: Some(pidfd) };
+            let supervisor = Supervisor { process: Running::new(pid, pidfd), left: false };
             supervise::wait_ready(report)?;
             run_hooks(hooks, id, dir, pid)?;
             Ok(supervisor)
@@ -134,23 +135,30 @@ fn namespaces(spec: &Spec) -> Namespaces {
     }
 }
 
-/// Ends what still runs of an instance and removes its files from its state directory. Nothing there is fine.
+/// Ends what still runs of an instance and removes its files. Nothing there is fine.
 ///
 /// # Errors
 /// If something cannot be ended or removed.
 pub fn destroy(id: &str, level: Isolation, state_dir: &Path) -> Result<(), BundleError> {
+    kill(id, level, state_dir)?;
+    let path = directory(&plan::instance_id(id, state_dir));
+    match std::fs::remove_dir_all(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(BundleError::File { action: "removing", path, source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ends an instance at once, without asking its supervisor, which ends after it.
+///
+/// # Errors
+/// If something cannot be ended.
+pub fn kill(id: &str, level: Isolation, state_dir: &Path) -> Result<(), BundleError> {
     let instance = plan::instance_id(id, state_dir);
     match level {
-        Isolation::Microvm => microvm::destroy(&instance, state_dir)?,
+        Isolation::Microvm => microvm::destroy(&instance, &directory(&instance))?,
         _ => unikernel::destroy(&instance)?,
-    }
-    for name in [image_file(state_dir), sites_file(state_dir)] {
-        match std::fs::remove_file(&name) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(BundleError::File { action: "removing", path: name, source });
-            }
-            _ => {}
-        }
     }
     Ok(())
 }
@@ -160,18 +168,18 @@ pub fn destroy(id: &str, level: Isolation, state_dir: &Path) -> Result<(), Bundl
 /// # Errors
 /// If the machine has nothing that suspends.
 pub fn freeze(id: &str, state_dir: &Path, frozen: bool) -> Result<(), BundleError> {
-    Ok(Cgroup::open(&instance(id, state_dir))?.freeze(frozen)?)
+    Ok(Cgroup::open(&plan::instance_id(id, state_dir))?.freeze(frozen)?)
 }
 
-/// The identity under which the levels know an instance of the OCI runtime.
-pub fn instance(id: &str, state_dir: &Path) -> InstanceId {
-    plan::instance_id(id, state_dir)
+/// Where an instance keeps its files: on a disk, since an image has the size of its root file system.
+fn directory(id: &InstanceId) -> PathBuf {
+    Paths::from_environment().root().join("oci").join(id.as_str())
 }
 
-fn image_file(state_dir: &Path) -> PathBuf {
-    state_dir.join("rootfs.erofs")
+fn image_file(directory: &Path) -> PathBuf {
+    directory.join("rootfs.erofs")
 }
 
-fn sites_file(state_dir: &Path) -> PathBuf {
-    state_dir.join("sites")
+fn sites_file(directory: &Path) -> PathBuf {
+    directory.join("sites")
 }

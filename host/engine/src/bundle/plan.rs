@@ -6,7 +6,7 @@ use ::plan::{InstanceId, LaunchPlan, NetworkMode, NetworkPlan, Process, RootFs, 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 
 use super::mounts::{self, Mounts};
-use super::{Bundle, BundleError, image_file, limits};
+use super::{Bundle, BundleError, directory, image_file, limits};
 
 /// A plan, and what the levels take beside it.
 #[derive(Debug)]
@@ -34,18 +34,20 @@ pub(super) fn from_spec(bundle: &Bundle<'_>) -> Result<BundlePlan, BundleError> 
     let Mounts { volumes, etc_hosts, resolv_conf } = mounts::translate(mounts, bundle.dir, bundle.level, read_only)?;
     let hostname = spec.hostname().clone().unwrap_or_else(|| "localhost".to_owned());
     let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
+    let id = instance_id(bundle.id, bundle.state_dir);
+    let directory = directory(&id);
     let launch = LaunchPlan {
-        id: instance_id(bundle.id, bundle.state_dir),
+        id,
         name: bundle.id.to_owned(),
         isolation: bundle.level,
         image: bundle.dir.display().to_string(),
         image_digest: String::new(),
-        rootfs: RootFs { erofs: image_file(bundle.state_dir), read_only },
+        rootfs: RootFs { erofs: image_file(&directory), read_only },
         process: process(spec)?,
         volumes,
         resources: limits::resources(resources),
         network: NetworkPlan { mode: NetworkMode::None, published: Vec::new() },
-        state_dir: bundle.state_dir.to_owned(),
+        state_dir: directory,
         auto_remove: false,
         stop_signal: libc::SIGTERM,
         trace_syscalls: false,

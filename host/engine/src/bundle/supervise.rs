@@ -13,7 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::plan::BundlePlan;
-use super::{Bundle, BundleError, image_file, interface, sites_file, terminal};
+use super::{Bundle, BundleError, interface, sites_file, terminal};
 use crate::error::chain;
 use crate::launch::Running;
 use crate::sys::{self, SignalFd};
@@ -77,8 +77,25 @@ pub(super) fn run(bundle: Bundle<'_>, plan: BundlePlan, listener: OwnedFd, repor
     sys::release_streams();
     let _ = report.write_all(b"R");
     drop(report);
-    let Ok(starter) = waiting::accept(listener) else { sys::exit_now(FailureClass::Engine.exit_code().into()) };
+    let Some(starter) = wait_for_start(listener, &signals) else { sys::exit_now(128 + libc::SIGTERM) };
     sys::exit_now(i32::from(serve(&bundle, &plan, stdio, starter, &signals)))
+}
+
+/// Waits for the start; none if a signal that ends processes came first.
+fn wait_for_start(listener: OwnedFd, signals: &SignalFd) -> Option<Starter> {
+    loop {
+        let mut fds = [PollFd::new(&listener, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
+        let polled = poll(&mut fds, None);
+        let wanted = polled.is_ok() && fds[0].revents().contains(PollFlags::IN);
+        while let Some(signal) = signals.next() {
+            if matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT | libc::SIGHUP) {
+                return None;
+            }
+        }
+        if wanted {
+            return waiting::accept(listener).ok();
+        }
+    }
 }
 
 /// Everything that can fail for other reasons than the program's.
@@ -89,10 +106,10 @@ fn prepare(bundle: &Bundle<'_>, plan: &BundlePlan) -> Result<Stdio, BundleError>
         // Found again at the start; what is missing is to be known before.
         microvm::kernel::locate(&Paths::from_environment().kernels())?;
     }
-    write_image(bundle)?;
+    make_image(bundle, &plan.launch.rootfs.erofs)?;
     if bundle.level == Isolation::Unikernel {
-        let sites = sites_file(bundle.state_dir);
-        let table = rewrite::build(&image_file(bundle.state_dir))?;
+        let sites = sites_file(&plan.launch.state_dir);
+        let table = rewrite::build(&plan.launch.rootfs.erofs)?;
         std::fs::write(&sites, table).map_err(|source| BundleError::File { action: "writing", path: sites, source })?;
     }
     let streams = match &bundle.console {
@@ -102,20 +119,16 @@ fn prepare(bundle: &Bundle<'_>, plan: &BundlePlan) -> Result<Stdio, BundleError>
     streams.map_err(|e| BundleError::Supervisor("take the standard streams over", e))
 }
 
-fn write_image(bundle: &Bundle<'_>) -> Result<(), BundleError> {
+fn make_image(bundle: &Bundle<'_>, image: &Path) -> Result<(), BundleError> {
     let root = bundle.spec.root().as_ref().ok_or(BundleError::Missing("root"))?;
     let path = if root.path().is_absolute() { root.path().clone() } else { bundle.dir.join(root.path()) };
-    let failed = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| BundleError::File { action, path, source }
-    };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open(&path, flags, Mode::empty()).map_err(|e| failed("opening", &path)(e.into()))?;
-    let target = image_file(bundle.state_dir);
-    let options = File::options().read(true).write(true).create_new(true).open(&target);
-    let file = options.map_err(failed("creating", &target))?;
-    image::write_directory(directory.as_fd(), file, &image::Limits::default())?;
-    Ok(())
+    let directory = image.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(directory).map_err(|source| BundleError::File {
+        action: "creating",
+        path: directory.to_owned(),
+        source,
+    })?;
+    Ok(image::write_directory(&path, image)?)
 }
 
 /// Copies of our own streams. A microVM's are made non-blocking, so they must be opened anew: others hold the same ones.
@@ -144,10 +157,12 @@ fn open_anew(number: u32, flags: OFlags, own: BorrowedFd<'_>) -> io::Result<Owne
 
 /// Starts the program and stays until it ends; the exit status that stands for its end.
 fn serve(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio, starter: Starter, signals: &SignalFd) -> u8 {
+    let terminal = if plan.launch.process.terminal { stdio.stdin.try_clone().ok() } else { None };
     match launch(bundle, plan, stdio) {
         Ok(mut running) => {
             starter.started();
-            let status = follow(&mut running, signals).unwrap_or(ExitStatus::Exited(FailureClass::Engine.exit_code()));
+            let status = follow(&mut running, signals, terminal.as_ref())
+                .unwrap_or(ExitStatus::Exited(FailureClass::Engine.exit_code()));
             // A process that is ended by signal n is what the engine's shell shows as 128 + n.
             status.code()
         }
@@ -170,7 +185,7 @@ fn launch(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio) -> Result<Runnin
             let extra = unikernel::Extra {
                 etc_hosts: plan.etc_hosts.clone(),
                 resolv_conf: plan.resolv_conf.clone(),
-                rewrite_table: Some(sites_file(bundle.state_dir)),
+                rewrite_table: Some(sites_file(&plan.launch.state_dir)),
             };
             let tap = interface::take_over(bundle.level)?;
             let instance = unikernel::start(&plan.launch, stdio, tap, &paths.unikernel(), &extra)?;
@@ -179,7 +194,7 @@ fn launch(bundle: &Bundle<'_>, plan: &BundlePlan, stdio: Stdio) -> Result<Runnin
     })
 }
 
-fn follow(running: &mut Running, signals: &SignalFd) -> Option<ExitStatus> {
+fn follow(running: &mut Running, signals: &SignalFd, terminal: Option<&OwnedFd>) -> Option<ExitStatus> {
     loop {
         let mut fds = running.poll_fds();
         fds.push(PollFd::new(signals, PollFlags::IN));
@@ -188,6 +203,12 @@ fn follow(running: &mut Running, signals: &SignalFd) -> Option<ExitStatus> {
             Err(_) => return None,
         }
         while let Some(signal) = signals.next() {
+            if signal == libc::SIGWINCH
+                && let Some(size) = terminal.and_then(|terminal| rustix::termios::tcgetwinsize(terminal).ok())
+            {
+                running.resize(size.ws_col, size.ws_row);
+                continue;
+            }
             // One that cannot be delivered has nobody to tell but the program, which has ended then.
             let _ = running.signal(signal);
         }

@@ -20,7 +20,7 @@ pub(crate) fn create(context: &Context, args: &CreateArgs) -> Result<(), Error> 
     let level = levels::choose(context, &bundle.spec)?;
     let mut new = New::reserve(context, &args.id, &bundle, level)?;
     if level != Level::Container {
-        let made = levels::create(args, &bundle, &mut new, io).map(drop);
+        let made = levels::create(context, args, &bundle, &mut new, io).map(drop);
         return new.finish(made);
     }
     let made = new.make(context, args, &bundle, io, true).and_then(|made| Ok(made.created.leave().map(drop)?));

@@ -43,6 +43,15 @@ pub(crate) fn create(context: &Context, path: &GroupPath, kind: Cgroups, spec: &
     Ok(group)
 }
 
+/// Makes a group without limits and with every device, for a supervisor.
+pub(crate) fn create_unlimited(context: &Context, path: &GroupPath, kind: Cgroups) -> Result<Group, Error> {
+    let group = Group::create(path, manager(kind), None, DevicePolicy::Unrestricted, false)?;
+    for warning in group.warnings() {
+        context.log.debug(|| warning.to_string());
+    }
+    Ok(group)
+}
+
 fn manager(kind: Cgroups) -> Manager {
     match kind {
         Cgroups::Cgroupfs => Manager::Cgroupfs,

@@ -1,4 +1,4 @@
-use crate::commands::{Context, groups};
+use crate::commands::{Context, groups, levels};
 use crate::error::Error;
 use crate::id::ContainerId;
 use crate::state::{Level, Record, Status};
@@ -7,7 +7,10 @@ use crate::state::{Level, Record, Status};
 pub(crate) fn pause(context: &Context, id: &ContainerId) -> Result<(), Error> {
     let (record, status) = status(context, id, "pause")?;
     match status {
-        Status::Running | Status::Created => groups::freeze(&record, true),
+        Status::Running | Status::Created => {
+            groups::freeze(&record, true)?;
+            levels::freeze(context.root.open(id)?.path(), &record, true)
+        }
         status => Err(Error::Status { action: "pause", id: id.to_string(), status, wanted: "running or created" }),
     }
 }
@@ -16,7 +19,10 @@ pub(crate) fn pause(context: &Context, id: &ContainerId) -> Result<(), Error> {
 pub(crate) fn resume(context: &Context, id: &ContainerId) -> Result<(), Error> {
     let (record, status) = status(context, id, "resume")?;
     match status {
-        Status::Paused => groups::freeze(&record, false),
+        Status::Paused => {
+            levels::freeze(context.root.open(id)?.path(), &record, false)?;
+            groups::freeze(&record, false)
+        }
         status => Err(Error::Status { action: "resume", id: id.to_string(), status, wanted: "paused" }),
     }
 }
