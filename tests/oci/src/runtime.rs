@@ -49,6 +49,30 @@ impl Runtime {
         &self.program
     }
 
+    /// Where it keeps the states of its containers.
+    pub fn state_dir(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// Creates a container with this id, from `config` of the bundle. Its output goes nowhere, since it would keep a pipe open.
+    pub fn create(&self, bundle: &Bundle, id: &str) -> Done {
+        bundle.write();
+        let log = self.state.path().with_extension(COUNT.fetch_add(1, Ordering::Relaxed).to_string());
+        let file = fs::File::create(&log).expect("a place beside the state");
+        let mut command = self.command(&["create", "--bundle", text(bundle.path()), id]);
+        let status = command.stdout(Stdio::null()).stderr(file).status().expect("the runtime can be executed");
+        let done = Done::from(Output { status, stdout: Vec::new(), stderr: fs::read(&log).unwrap_or_default() });
+        let _ = fs::remove_file(log);
+        done
+    }
+
+    /// What a container has left on the host: its state, and directories of control groups.
+    pub fn leftovers(&self, id: &str) -> Vec<PathBuf> {
+        let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+        let groups = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).map(|root| root.join("coracle-oci").join(id));
+        groups.chain([self.state.path().join(id)]).filter(|path| path.exists()).collect()
+    }
+
     /// A new container's id, which goes with this structure.
     pub fn id(&self) -> String {
         let id = format!("oci-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));

@@ -23,8 +23,20 @@ pub(crate) fn create(context: &Context, args: &CreateArgs) -> Result<(), Error> 
         let made = levels::create(context, args, &bundle, &mut new, io).map(drop);
         return new.finish(made);
     }
-    let made = new.make(context, args, &bundle, io, true).and_then(|made| Ok(made.created.leave().map(drop)?));
-    new.finish(made)
+    let made = new.make(context, args, &bundle, io, true);
+    let (entry, made) = new.release(made)?;
+    leave(made).inspect_err(|_| {
+        let _ = entry.remove();
+    })
+}
+
+/// Leaves the first process on its own. The lock is given back before: the process shares its descriptor, so a lock that is
+/// held when this process is killed now would be held as long as the container waits.
+fn leave(made: Made) -> Result<(), Error> {
+    made.created.leave().map(drop).map_err(|error| {
+        let _ = made.group.remove();
+        error.into()
+    })
 }
 
 /// The streams of a container that the command does not stay with.
@@ -127,11 +139,16 @@ impl New {
 
     /// Ends the making: after an error nothing is left.
     pub(crate) fn finish<T>(self, made: Result<T, Error>) -> Result<T, Error> {
+        self.release(made).map(|(_, made)| made)
+    }
+
+    /// [`finish`](Self::finish), for a caller who still needs the directory.
+    pub(crate) fn release<T>(self, made: Result<T, Error>) -> Result<(Entry, T), Error> {
         match made {
             Ok(made) => {
                 // Explicitly, since the first process shares the descriptor until it executes its program.
                 self.entry.unlock(self.lock)?;
-                Ok(made)
+                Ok((self.entry, made))
             }
             Err(error) => {
                 let _ = self.entry.remove();

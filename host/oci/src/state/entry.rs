@@ -176,6 +176,10 @@ impl Entry {
 
     /// Removes the directory with everything in it.
     pub(crate) fn remove(&self) -> Result<(), Error> {
+        if !self.is_linked() {
+            // Removed already, and the name may be another container's by now.
+            return Ok(());
+        }
         for name in [STATE, START] {
             let _ = rustix::fs::unlinkat(&self.directory, name, AtFlags::empty());
         }
