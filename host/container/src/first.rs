@@ -21,7 +21,7 @@ use crate::spec::Setup;
 use crate::{hooks, netlink, start};
 
 pub(crate) mod console;
-mod layers;
+pub(crate) mod layers;
 mod namespaces;
 pub(crate) mod root;
 

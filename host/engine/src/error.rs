@@ -160,6 +160,9 @@ pub enum Error {
         /// What is wrong with its file system.
         source: image::ErofsError,
     },
+    /// An image could not be made of a container.
+    #[error(transparent)]
+    Commit(#[from] image::CommitError),
     /// An image could not be loaded.
     #[error(transparent)]
     Load(#[from] image::LoadError),

@@ -5,8 +5,9 @@ use plan::{ExitStatus, Isolation, Process, Stdio};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::fcntl_dupfd_cloexec;
 
-use crate::supervisor::Relay;
-use crate::{Engine, Error, Instance};
+use crate::supervisor::{DetachKeys, Relay, Relayed, console_socket};
+use crate::sys::{self, Fork};
+use crate::{Engine, Error, Instance, events};
 
 /// A further program in a running instance.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,8 @@ pub struct ExecRequest {
     pub detach: bool,
     /// Give the program all capabilities.
     pub privileged: bool,
+    /// With a terminal: what to type to leave the program.
+    pub detach_keys: DetachKeys,
 }
 
 impl Engine {
@@ -44,19 +47,23 @@ impl Engine {
             return Err(Error::Unsupported { what: "exec", level, hint });
         }
         let process = self.exec_process(&instance, request)?;
-        if request.terminal {
-            return exec_in_terminal(&instance, &process);
+        let command = crate::command_line(&process.args);
+        let tell = |action: &str, more: &[(&str, &str)]| events::write(&self.paths, &instance.plan, action, more);
+        tell(&format!("exec_create: {command}"), &[]);
+        let ended = if request.terminal {
+            let ended = exec_in_terminal(&instance, &process, request)?;
+            tell(&format!("exec_start: {command}"), &[]);
+            ended
+        } else {
+            let io = Io::Given(inherited(request)?);
+            let mut running = exec_in(&instance, &process, io, request.privileged)?;
+            tell(&format!("exec_start: {command}"), &[]);
+            if request.detach { None } else { Some(running.wait()?) }
+        };
+        if let Some(status) = ended {
+            tell("exec_die", &[("exitCode", &status.code().to_string())]);
         }
-        let mut running = exec_in(&instance, &process, inherited(request.interactive)?, request.privileged)?;
-        if request.detach {
-            return Ok(ExitStatus::Exited(0));
-        }
-        loop {
-            let _ = poll(&mut [PollFd::from_borrowed_fd(running.pidfd(), PollFlags::IN)], None);
-            if let Some(status) = running.try_wait()? {
-                return Ok(status);
-            }
-        }
+        Ok(ended.unwrap_or(ExitStatus::Exited(0)))
     }
 
     fn exec_process(&self, instance: &Instance, request: &ExecRequest) -> Result<Process, Error> {
@@ -64,9 +71,16 @@ impl Engine {
         process.args = request.command.clone();
         process.terminal = request.terminal;
         let key = |variable: &str| variable.split_once('=').map_or(variable, |(key, _)| key).to_owned();
+        if request.terminal && !process.env.iter().any(|variable| key(variable) == "TERM") {
+            process.env.push("TERM=xterm".to_owned());
+        }
         for variable in &request.env {
             process.env.retain(|old| key(old) != key(variable));
-            process.env.push(variable.clone());
+            if variable.contains('=') {
+                process.env.push(variable.clone());
+            } else if let Ok(value) = std::env::var(variable) {
+                process.env.push(format!("{variable}={value}"));
+            }
         }
         if let Some(dir) = &request.workdir {
             process.cwd.clone_from(dir);
@@ -82,7 +96,7 @@ impl Engine {
 pub(crate) fn exec_in(
     instance: &Instance,
     process: &Process,
-    io: Stdio,
+    io: Io,
     privileged: bool,
 ) -> Result<container::Running, Error> {
     let first = instance.record.process.as_ref();
@@ -97,24 +111,63 @@ pub(crate) fn exec_in(
     let process = crate::spec::further_process(process, &own, &spec);
     let default_filter = crate::launch::has_default_filter(plan) && !privileged;
     let options = ExecOptions { default_filter, ..ExecOptions::default() };
-    Ok(container::exec(&target, &process, Io::Given(io), &options)?)
+    Ok(container::exec(&target, &process, io, &options)?)
 }
 
-fn exec_in_terminal(instance: &Instance, process: &Process) -> Result<ExitStatus, Error> {
-    let (stdio, output) = crate::supervisor::open_streams(true, true)?;
-    let mut running = exec_in(instance, process, stdio, false)?;
-    Relay::new(output)?.run(|| Ok(running.try_wait()?))
+/// With a terminal of the container's own, so that the program can name it; `None` if it was left.
+fn exec_in_terminal(
+    instance: &Instance,
+    process: &Process,
+    request: &ExecRequest,
+) -> Result<Option<ExitStatus>, Error> {
+    let (socket, console) = console_socket()?;
+    let mut running = exec_in(instance, process, Io::ConsoleSocket(socket), request.privileged)?;
+    let relay = Relay::new(console.receive()?, request.interactive, &request.detach_keys)?;
+    match relay.run(|| Ok(running.try_wait()?))? {
+        Relayed::Ended(status) => Ok(Some(status)),
+        Relayed::Detached(output) => {
+            keep(&running, output)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Leaves a process that holds the terminal of a program that nobody watches any more: without one it would be hung up.
+fn keep(running: &container::Running, mut output: crate::supervisor::Output) -> Result<(), Error> {
+    match sys::fork().map_err(|e| Error::System("leaving the program", e))? {
+        Fork::Parent(_) => Ok(()),
+        Fork::Child => {
+            let _ = rustix::process::setsid();
+            sys::release_streams();
+            loop {
+                let mut fds = vec![PollFd::from_borrowed_fd(running.pidfd(), PollFlags::IN)];
+                fds.extend(output.readers().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+                let _ = poll(&mut fds, None);
+                if !fds[0].revents().is_empty() {
+                    sys::exit_now(0);
+                }
+                output.drain(|_, _| {});
+            }
+        }
+    }
 }
 
 /// The command's own streams; without `-i` the program reads nothing.
-fn inherited(interactive: bool) -> Result<Stdio, Error> {
+fn inherited(request: &ExecRequest) -> Result<Stdio, Error> {
     let system = |errno: rustix::io::Errno| Error::System("preparing the standard streams", errno.into());
     let copy = |fd: &dyn AsFd| -> Result<OwnedFd, Error> { fcntl_dupfd_cloexec(fd.as_fd(), 3).map_err(system) };
-    let stdin = if interactive {
-        copy(&std::io::stdin())?
-    } else {
+    let null = |flags| {
         use rustix::fs::{Mode, OFlags, open};
-        open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(system)?
+        open("/dev/null", flags | OFlags::CLOEXEC, Mode::empty()).map_err(system)
     };
+    let stdin = if request.interactive { copy(&std::io::stdin())? } else { null(rustix::fs::OFlags::RDONLY)? };
+    if request.detach {
+        // What goes on in the background does not hold its caller's pipes open.
+        return Ok(Stdio {
+            stdin,
+            stdout: null(rustix::fs::OFlags::WRONLY)?,
+            stderr: null(rustix::fs::OFlags::WRONLY)?,
+        });
+    }
     Ok(Stdio { stdin, stdout: copy(&std::io::stdout())?, stderr: copy(&std::io::stderr())? })
 }

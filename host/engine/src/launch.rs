@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use container::Io;
 use network::{Attachment, Lease, Network, TapOptions, Wishes};
 use plan::{ExitStatus, Isolation, LaunchPlan, NetworkMode, Stdio};
 use rustix::event::{PollFd, PollFlags};
@@ -41,7 +42,7 @@ pub(crate) fn open_network(paths: &Paths) -> Result<Network, Error> {
 pub(crate) fn launch(
     paths: &Paths,
     plan: &LaunchPlan,
-    io: Stdio,
+    io: Io,
     record: impl FnOnce(i32, Option<Ipv4Addr>) -> Result<(), Error>,
 ) -> Result<Launched, Error> {
     let connection = connect(paths, plan)?;
@@ -58,19 +59,29 @@ pub(crate) fn launch(
             let tap = connection.as_ref().map(|connection| tap(connection, plan, true)).transpose()?;
             let table = crate::rewrite::table(paths, plan)?;
             let keep = tap.as_ref().and_then(|tap| tap.tap.try_clone().ok());
-            let instance = unikernel::start(plan, io, tap, &paths.unikernel(), &etc.texts(table))?;
+            let instance = unikernel::start(plan, given(io)?, tap, &paths.unikernel(), &etc.texts(table))?;
             record(instance.pid(), address)?;
             Running::Unikernel(instance, keep)
         }
         Isolation::Microvm => {
             let kernel = microvm::kernel::locate(&paths.kernels())?;
             let tap = connection.as_ref().map(|connection| tap(connection, plan, false)).transpose()?;
-            let vm = microvm::start(plan, io, tap, &kernel, &paths.agent())?;
+            let vm = microvm::start(plan, given(io)?, tap, &kernel, &paths.agent())?;
             record(vm.pid() as i32, address)?;
             Running::Microvm(Box::new(vm))
         }
     };
     Ok(Launched { running, network: connection.map(|c| c.0) })
+}
+
+/// A terminal of its own is a container's only: the others' programs have theirs in the guest, or none.
+fn given(io: Io) -> Result<Stdio, Error> {
+    match io {
+        Io::Given(stdio) => Ok(stdio),
+        Io::Inherit | Io::ConsoleSocket(_) => {
+            Err(Error::Invalid("this level takes no terminal of a container".to_owned()))
+        }
+    }
 }
 
 fn connect(paths: &Paths, plan: &LaunchPlan) -> Result<Option<(Network, Lease)>, Error> {

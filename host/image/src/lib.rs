@@ -1,6 +1,7 @@
 //! Images: names, the content store, packing a host program, loading archives, and layers → one EROFS file.
 
 mod assemble;
+mod commit;
 mod config;
 mod digest;
 mod directory;
@@ -20,6 +21,7 @@ mod tree;
 mod user;
 
 pub use assemble::AssembleError;
+pub use commit::{Change, Commit, CommitError, commit};
 pub use config::{Healthcheck, ImageConfig};
 pub use digest::{Digest, DigestError};
 pub use directory::{DirectoryError, write_directory};

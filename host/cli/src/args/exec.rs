@@ -33,6 +33,9 @@ pub(crate) struct ExecArgs {
     /// Give the program all capabilities
     #[arg(long)]
     pub(crate) privileged: bool,
+    /// What to type to leave a program with a terminal and let it run
+    #[arg(long, value_name = "KEYS", default_value = "ctrl-p,ctrl-q")]
+    pub(crate) detach_keys: DetachKeys,
     /// The instance
     pub(crate) instance: String,
     /// The command and its arguments

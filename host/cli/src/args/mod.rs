@@ -3,6 +3,7 @@
 mod compare;
 mod control;
 mod exec;
+mod files;
 mod images;
 mod instances;
 mod lifecycle;
@@ -17,6 +18,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use compare::CompareArgs;
 pub(crate) use control::{EventsArgs, Format, PortArgs, RenameArgs, StartArgs, StatsArgs, TopArgs};
 pub(crate) use exec::{AttachArgs, ExecArgs, StreamArgs};
+pub(crate) use files::{CommitArgs, CpArgs, DiffArgs, ExportArgs, UpdateArgs};
 pub(crate) use images::{ImageCommand, ImageNames, LoadArgs, LsArgs, PackArgs, SaveArgs};
 pub(crate) use instances::{KillArgs, LogsArgs, Names, PsArgs, RmArgs, StopArgs};
 pub(crate) use limits::Limits;
@@ -67,6 +69,16 @@ pub(crate) enum Command {
     Top(TopArgs),
     /// Show what instances use: CPU, memory, network, disks
     Stats(StatsArgs),
+    /// Change limits and the restart policy of instances
+    Update(UpdateArgs),
+    /// Copy files between a container and the host
+    Cp(CpArgs),
+    /// Show what a container has changed in its image
+    Diff(DiffArgs),
+    /// Make an image of a container
+    Commit(CommitArgs),
+    /// Write all files of a container as a tar archive
+    Export(ExportArgs),
     /// Show what happens to instances
     Events(EventsArgs),
     /// Show where the ports of an instance are published

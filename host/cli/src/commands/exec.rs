@@ -19,6 +19,7 @@ pub(super) fn exec(engine: &Engine, args: ExecArgs) -> Result<ExitCode, Error> {
         terminal: args.tty,
         detach: args.detach,
         privileged: args.privileged,
+        detach_keys: args.detach_keys,
     };
     Ok(ExitCode::from(engine.exec(&args.instance, &request)?.code()))
 }

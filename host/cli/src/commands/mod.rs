@@ -4,6 +4,7 @@ mod compare;
 mod control;
 mod events;
 mod exec;
+mod files;
 mod images;
 mod instances;
 mod logs;
@@ -39,6 +40,11 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Rename(args) => control::rename(&engine, &args),
         Command::Top(args) => control::top(&engine, &args),
         Command::Port(args) => control::port(&engine, &args),
+        Command::Update(args) => files::update(&engine, &args),
+        Command::Cp(args) => files::cp(&engine, &args),
+        Command::Diff(args) => files::diff(&engine, &args),
+        Command::Commit(args) => files::commit(&engine, &args),
+        Command::Export(args) => files::export(&engine, &args),
         Command::Stats(args) => stats::stats(&engine, &args),
         Command::Events(args) => events::events(&engine, &args),
         Command::Ps(args) => instances::ps(&engine, &args),

@@ -26,6 +26,11 @@ pub(super) fn stack(image: &OwnedFd, layer: Option<&Path>, volatile: bool, setup
     overlay(image, &layers, volatile || layer.is_none(), layer.unwrap_or(Path::new(SCRATCH)))
 }
 
+/// The root of a container that has ended, with the layer that it left.
+pub(crate) fn reopen(image: &OwnedFd, layer: &Path) -> io::Result<OwnedFd> {
+    Ok(overlay_by_descriptor(image, &disk_layers(layer)?, false)?)
+}
+
 /// The directories of the writable layer, which must be on one file system.
 struct Layers {
     upper: OwnedFd,

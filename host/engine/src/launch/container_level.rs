@@ -6,8 +6,8 @@ use cgroup::{DevicePolicy, Group, GroupPath, Manager};
 use container::{Io, Options, Request, RootSource};
 use network::{Lease, Network};
 use oci_spec::runtime::Spec;
+use plan::LaunchPlan;
 use plan::options::SeccompChoice;
-use plan::{LaunchPlan, Stdio};
 
 use super::{EtcFiles, Shared};
 use crate::spec::{self, Surroundings};
@@ -25,7 +25,7 @@ impl Start<'_> {
     /// Starts the program. `record` is told its process before it is executed.
     pub(super) fn run(
         &self,
-        io: Stdio,
+        io: Io,
         connection: Option<&(Network, Lease)>,
         record: impl FnOnce(i32) -> Result<(), Error>,
     ) -> Result<container::Running, Error> {
@@ -45,7 +45,7 @@ impl Start<'_> {
         &self,
         spec: &mut Spec,
         group: &Group,
-        io: Stdio,
+        io: Io,
         connection: Option<&(Network, Lease)>,
         record: impl FnOnce(i32) -> Result<(), Error>,
     ) -> Result<container::Running, Error> {
@@ -63,7 +63,7 @@ impl Start<'_> {
                 layer: (!plan.rootfs.read_only).then_some(plan.state_dir.as_path()),
                 volatile: plan.auto_remove,
             },
-            io: Io::Given(io),
+            io,
             cgroup: group,
             options: Options { default_filter: has_default_filter(plan), ..Options::default() },
         })?;

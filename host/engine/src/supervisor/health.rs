@@ -120,7 +120,8 @@ impl Current {
         let stderr = rustix::io::fcntl_dupfd_cloexec(&stdout, 3).map_err(system)?;
         let process = plan::Process { args: check.command.clone(), terminal: false, ..instance.plan.process.clone() };
         let began = SystemTime::now();
-        let running = crate::exec::exec_in(instance, &process, Stdio { stdin, stdout, stderr }, false)?;
+        let running =
+            crate::exec::exec_in(instance, &process, container::Io::Given(Stdio { stdin, stdout, stderr }), false)?;
         let deadline = Instant::now() + Duration::from_millis(check.timeout_ms);
         Ok(Self { running, output, text: Vec::new(), began, deadline, late: false })
     }

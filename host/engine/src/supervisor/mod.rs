@@ -23,6 +23,6 @@ pub use detach::{DetachKeys, ParseKeysError};
 pub(crate) use frame::Frame;
 pub use log::LogLine;
 pub(crate) use log::LogReader;
-pub(crate) use output::open_streams;
-pub(crate) use relay::Relay;
+pub(crate) use output::{Output, console_socket};
+pub(crate) use relay::{Relay, Relayed};
 pub(crate) use serve::spawn;

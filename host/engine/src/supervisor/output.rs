@@ -1,10 +1,15 @@
 //! The program's streams, as the supervisor holds them.
 
+use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use plan::Stdio;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType, recvmsg, socketpair,
+};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -50,15 +55,47 @@ fn open_terminal() -> Result<(Stdio, Output), Errno> {
     grantpt(&manager)?;
     unlockpt(&manager)?;
     let peer = ioctl_tiocgptpeer(&manager, OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    rustix::io::ioctl_fionbio(&manager, true)?;
     let copy = || rustix::io::fcntl_dupfd_cloexec(&peer, 3);
     let stdio = Stdio { stdin: copy()?, stdout: copy()?, stderr: copy()? };
-    let write = rustix::io::fcntl_dupfd_cloexec(&manager, 3)?;
-    let readers = vec![(manager, 0)];
-    Ok((stdio, Output { readers, stdin: Some(write), pending_stdin: Vec::new(), stdin_ends: false, terminal: true }))
+    Ok((stdio, Output::of_terminal(manager)?))
+}
+
+/// A socket over which a container sends the manager's side of a terminal of its own, and our end of it.
+pub(crate) fn console_socket() -> Result<(OwnedFd, Console), Error> {
+    let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
+    let (ours, theirs) = pair.map_err(|errno| Error::System("making a socket pair", errno.into()))?;
+    Ok((theirs, Console(ours)))
+}
+
+/// Our end.
+pub(crate) struct Console(OwnedFd);
+
+impl Console {
+    /// The terminal, which was sent before the program was started.
+    pub(crate) fn receive(self) -> Result<Output, Error> {
+        let system = |errno: Errno| Error::System("receiving the container's terminal", errno.into());
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut name = [0u8; 256];
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        recvmsg(&self.0, &mut [io::IoSliceMut::new(&mut name)], &mut ancillary, flags).map_err(system)?;
+        let mut messages = ancillary.drain();
+        let manager = messages.find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+            _ => None,
+        });
+        Output::of_terminal(manager.ok_or_else(|| system(Errno::NOMSG))?).map_err(system)
+    }
 }
 
 impl Output {
+    fn of_terminal(manager: OwnedFd) -> Result<Self, Errno> {
+        rustix::io::ioctl_fionbio(&manager, true)?;
+        let write = rustix::io::fcntl_dupfd_cloexec(&manager, 3)?;
+        let readers = vec![(manager, 0)];
+        Ok(Self { readers, stdin: Some(write), pending_stdin: Vec::new(), stdin_ends: false, terminal: true })
+    }
+
     /// What to poll for reading.
     pub(crate) fn readers(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.readers.iter().map(|(fd, _)| fd.as_fd())

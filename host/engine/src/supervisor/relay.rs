@@ -5,45 +5,56 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::tcgetwinsize;
 
 use super::client::{Terminal, write_all};
+use super::detach::{DetachKeys, Detector};
 use super::output::Output;
 use crate::Error;
 use crate::sys::SignalFd;
+
+/// How it ended.
+pub(crate) enum Relayed {
+    /// The program has ended.
+    Ended(ExitStatus),
+    /// The program goes on; its terminal must stay open.
+    Detached(Output),
+}
 
 /// Passes bytes between the command's standard streams and a pseudo-terminal.
 pub(crate) struct Relay {
     output: Output,
     signals: SignalFd,
     stdin: bool,
+    detector: Detector,
     _raw: Option<Terminal>,
 }
 
 impl Relay {
     /// Puts the command's terminal into raw mode and gives the program its size.
-    pub(crate) fn new(output: Output) -> Result<Self, Error> {
+    pub(crate) fn new(output: Output, interactive: bool, keys: &DetachKeys) -> Result<Self, Error> {
         let signals = SignalFd::new(&[libc::SIGWINCH]).map_err(|e| Error::System("preparing for signals", e))?;
-        let relay = Self { output, signals, stdin: true, _raw: Terminal::raw() };
+        let (detector, _raw) = (Detector::new(keys), Terminal::raw());
+        let relay = Self { output, signals, stdin: interactive, detector, _raw };
         relay.resize();
         Ok(relay)
     }
 
-    /// Runs until `ended` gives a status.
+    /// Runs until `ended` gives a status, or the detach keys are typed: then the terminal is the caller's to keep open.
     pub(crate) fn run(
         mut self,
         mut ended: impl FnMut() -> Result<Option<ExitStatus>, Error>,
-    ) -> Result<ExitStatus, Error> {
+    ) -> Result<Relayed, Error> {
         loop {
             let stdin_ready = self.wait();
             while self.signals.next().is_some() {
                 self.resize();
             }
-            if stdin_ready {
-                self.pass_stdin();
+            if stdin_ready && self.pass_stdin() {
+                return Ok(Relayed::Detached(self.output));
             }
             self.output.flush_input();
             self.output.drain(|_, data| write_all(rustix::stdio::stdout(), data));
             if let Some(status) = ended()? {
                 self.output.drain(|_, data| write_all(rustix::stdio::stdout(), data));
-                return Ok(status);
+                return Ok(Relayed::Ended(status));
             }
         }
     }
@@ -63,13 +74,19 @@ impl Relay {
         reads_stdin && !fds[1].revents().is_empty()
     }
 
-    fn pass_stdin(&mut self) {
+    /// Whether the detach keys were typed.
+    fn pass_stdin(&mut self) -> bool {
         let mut buffer = [0u8; 16 * 1024];
         match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
             Ok(0) => self.stdin = false,
-            Ok(n) => self.output.input(&buffer[..n]),
+            Ok(n) => {
+                let (data, detach) = self.detector.filter(&buffer[..n]);
+                self.output.input(&data);
+                return detach;
+            }
             Err(_) => {}
         }
+        false
     }
 
     fn resize(&self) {

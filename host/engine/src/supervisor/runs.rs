@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use container::Io;
 use network::Resolver;
-use plan::ExitStatus;
+use plan::{ExitStatus, Isolation};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::channel::Channel;
 use super::event_loop::{Peer, Program, Supervisor};
 use super::frame::Frame;
 use super::health::Checker;
-use super::output::open_streams;
+use super::output::{console_socket, open_streams};
 use super::restart::Backoff;
 use crate::error::chain;
 use crate::instance::{ProcessId, Status};
@@ -22,10 +23,17 @@ impl Supervisor<'_> {
     pub(super) fn launch(&mut self) -> Result<(), Error> {
         let plan = self.instance.plan.clone();
         self.log.open()?;
-        let (stdio, kept) = open_streams(plan.process.terminal, plan.lifecycle.interactive)?;
-        self.output = Some(kept);
+        let (io, console) = if plan.process.terminal && plan.isolation == Isolation::Container {
+            // Of the container's own devpts, so that the program can name it.
+            let (socket, console) = console_socket()?;
+            (Io::ConsoleSocket(socket), Some(console))
+        } else {
+            let (stdio, kept) = open_streams(plan.process.terminal, plan.lifecycle.interactive)?;
+            self.output = Some(kept);
+            (Io::Given(stdio), None)
+        };
         let instance = &mut self.instance;
-        let launched = launch::launch(self.paths, &plan, stdio, |pid, address| {
+        let launched = launch::launch(self.paths, &plan, io, |pid, address| {
             instance.record.process = ProcessId::of(pid);
             instance.record.address = address;
             instance.record.status = Status::Running;
@@ -33,6 +41,9 @@ impl Supervisor<'_> {
             instance.record.checked = plan.lifecycle.health.as_ref().map(|_| super::health::starting());
             instance.save()
         })?;
+        if let Some(console) = console {
+            self.output = Some(console.receive()?);
+        }
         events::write(self.paths, &plan, "start", &[]);
         // Names are a convenience: an instance whose resolver cannot listen runs all the same.
         let resolver = launched.network.as_ref().and_then(|network| Resolver::bind(network).ok().flatten());
