@@ -13,10 +13,11 @@ use crate::process::{Prepared, Settings};
 use crate::request::{Io, Request};
 use crate::running::Running;
 use crate::spec::{InvalidSpec, Setup};
-use crate::{hooks, mounts, start};
+use crate::{hooks, mounts, netlink, rdt, start};
 
 mod identities;
 mod joined;
+mod launcher;
 
 /// A container whose program has not started. Dropping it ends its first process; its control groups are the caller's.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Created {
     socket: OwnedFd,
     /// What to run when the first process has come to it.
     hooks: Option<RuntimeHooks>,
+    /// Its class of service, if it has one.
+    class: Option<rdt::Class>,
     built: bool,
 }
 
@@ -83,43 +86,65 @@ pub fn create(request: &Request<'_>) -> Result<Created, Error> {
         listener,
         socket: child_socket,
     };
-    let created = clone(context, socket)?;
+    let mut created = clone(context, socket)?;
     if setup.namespaces.is_new(Type::User) {
         identities::map(created.pid, &setup.namespaces).map_err(Error::IdMappings)?;
         message::send_go(&created.socket)?;
     }
+    created.finish(request, &setup)?;
     Ok(created)
 }
 
 fn clone(context: Context<'_>, socket: OwnedFd) -> Result<Created, Error> {
-    let namespaces = Namespaces::from_flags(context.setup.namespaces.clone_flags());
-    let pid_namespace = context.joined.iter().find(|(kind, _)| *kind == Type::Pid).map(|(_, fd)| fd.as_fd());
-    let birth = context.cgroup.birth_directory();
-    match joined::born_in(pid_namespace, || jail::clone_process(namespaces, birth))? {
-        Cloned::Child => {
-            drop(socket);
-            first::run(context)
-        }
-        Cloned::Parent { pid, pidfd } => {
-            if context.setup.namespaces.is_new(Type::User) {
-                context.process.help(pid);
+    let hooks = runtime_hooks(&context);
+    let (pid, pidfd) = if context.setup.namespaces.joins(Type::User).is_some() {
+        launcher::launch(context, &socket)?
+    } else {
+        let namespaces = Namespaces::from_flags(context.setup.namespaces.clone_flags());
+        let pid_namespace = context.joined.iter().find(|(kind, _)| *kind == Type::Pid).map(|(_, fd)| fd.as_fd());
+        let birth = context.cgroup.birth_directory();
+        match joined::born_in(pid_namespace, || jail::clone_process(namespaces, birth))? {
+            Cloned::Child => {
+                drop(socket);
+                first::run(context)
             }
-            Ok(Created { pid, pidfd: Some(pidfd), socket, hooks: runtime_hooks(&context, pid), built: false })
+            Cloned::Parent { pid, pidfd } => {
+                if context.setup.namespaces.is_new(Type::User) {
+                    context.process.help(pid);
+                }
+                (pid, pidfd)
+            }
         }
-    }
+    };
+    Ok(Created { pid, pidfd: Some(pidfd), socket, hooks, class: None, built: false })
 }
 
 #[allow(deprecated, reason = "prestart hooks are still part of the specification")]
-fn runtime_hooks(context: &Context<'_>, pid: i32) -> Option<RuntimeHooks> {
+fn runtime_hooks(context: &Context<'_>) -> Option<RuntimeHooks> {
     let hooks = context.spec.hooks().as_ref().filter(|_| first::has_runtime_hooks(context.spec))?;
     Some(RuntimeHooks {
         prestart: hooks.prestart().clone().unwrap_or_default(),
         create_runtime: hooks.create_runtime().clone().unwrap_or_default(),
-        state: first::state(context.id, context.spec, context.bundle, ContainerState::Creating, pid),
+        state: first::state(context.id, context.spec, context.bundle, ContainerState::Creating, 0),
     })
 }
 
 impl Created {
+    /// What only the caller's rights on the host can do for the new process.
+    fn finish(&mut self, request: &Request<'_>, setup: &Setup<'_>) -> Result<(), Error> {
+        if let Some(hooks) = &mut self.hooks {
+            hooks.state.set_pid(Some(self.pid));
+        }
+        if let Some(rdt) = request.spec.linux().as_ref().and_then(|linux| linux.intel_rdt().as_ref()) {
+            self.class = Some(rdt::enter(rdt, request.id, self.pid)?);
+        }
+        if !setup.net_devices.is_empty() {
+            let namespace = self.netns()?;
+            netlink::move_devices(self.pidfd()?, namespace.as_fd(), &setup.net_devices).map_err(Error::NetDevices)?;
+        }
+        Ok(())
+    }
+
     /// The first process, seen from the host.
     pub fn pid(&self) -> i32 {
         self.pid
@@ -199,6 +224,9 @@ impl Drop for Created {
         if let Some(pidfd) = &self.pidfd {
             let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
             let _ = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
+            if let Some(class) = &self.class {
+                class.remove();
+            }
         }
     }
 }

@@ -237,6 +237,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// Interfaces of the host.
+    #[error("cannot move a network interface into the container (linux.netDevices)")]
+    NetDevices(#[source] io::Error),
+    /// A class of service.
+    #[error(transparent)]
+    Rdt(#[from] crate::rdt::RdtError),
     /// A hook.
     #[error(transparent)]
     Hook(#[from] crate::hooks::HookError),

@@ -129,7 +129,7 @@ fn become_program(
 fn join(target: &Target<'_>) -> Result<(), Failure> {
     if has(target, Type::User) {
         rustix::thread::move_into_thread_name_spaces(target.pidfd, ThreadNameSpaceType::USER).at(Stage::Join)?;
-        jail::become_user(0, 0, &[]).at(Stage::Join)?;
+        crate::first::become_root().at(Stage::Join)?;
     }
     let mut all = ThreadNameSpaceType::empty();
     for (kind, flag) in [

@@ -10,6 +10,7 @@ use cgroup::{Group, Mover};
 use jail::{MountAttr, exit_now};
 use oci_spec::runtime::{ContainerState, LinuxNamespaceType as Type, Spec, State};
 use rustix::io::Errno;
+use rustix::process::DumpableBehavior;
 use rustix::thread::UnshareFlags;
 
 use crate::error::Stage;
@@ -26,6 +27,7 @@ mod namespaces;
 pub(crate) mod root;
 
 use console::Streams;
+pub(crate) use namespaces::become_root;
 
 /// Everything that the first process needs.
 pub(crate) struct Context<'a> {
@@ -75,6 +77,9 @@ fn build(context: &mut Context<'_>, proc: &PrivateProc) -> Result<(), Failure> {
     }
     context.mover.move_self().at(Stage::Groups)?;
     namespaces::enter(context, proc)?;
+    // The programs of a container that shares its PID namespace, and those of `exec` while this process waits, must not reach
+    // through its /proc entry to the caller's file (CVE-2019-5736). execve(2) resets it.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Stage::Namespaces)?;
     let streams = if setup.namespaces.is_new(Type::Mount) {
         build_root(context)?
     } else {

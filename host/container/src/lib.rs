@@ -23,6 +23,7 @@ mod netlink;
 mod own_program;
 pub mod plan_api;
 mod process;
+pub mod rdt;
 mod request;
 mod root;
 mod running;

@@ -3,17 +3,21 @@
 use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
 
 mod devices;
+mod hooks;
 mod mount_options;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod paths;
 mod problem;
+mod rdt;
 mod sysctl;
 mod time;
 
 pub(crate) use devices::{Device, Node};
-pub(crate) use mounts::{Kind, Mount};
-pub(crate) use namespaces::Namespaces;
+pub(crate) use mounts::{IdMap, Kind, Mount};
+pub(crate) use namespaces::{Namespaces, id_map_text};
+pub(crate) use net_devices::NetDevice;
 pub use problem::{InvalidSpec, Problem};
 
 use jail::Propagation;
@@ -34,14 +38,17 @@ pub(crate) struct Setup<'a> {
     pub(crate) domainname: Option<&'a str>,
     /// The lines for `timens_offsets` (time_namespaces(7)).
     pub(crate) time_offsets: Option<String>,
+    pub(crate) net_devices: Vec<NetDevice<'a>>,
 }
 
 impl<'a> Setup<'a> {
     pub(crate) fn new(spec: &'a Spec) -> Result<Self, InvalidSpec> {
         let linux = spec.linux().as_ref().ok_or_else(|| InvalidSpec::missing("linux"))?;
         let namespaces = Namespaces::new(linux)?;
+        hooks::check(spec)?;
+        linux.intel_rdt().as_ref().map_or(Ok(()), rdt::check)?;
         let setup = Self {
-            mounts: mounts::all(spec)?,
+            mounts: mounts::all(spec, namespaces.has(LinuxNamespaceType::User))?,
             devices: devices::all(linux)?,
             masked: paths::all("linux.maskedPaths", linux.masked_paths())?,
             read_only: paths::all("linux.readonlyPaths", linux.readonly_paths())?,
@@ -51,6 +58,7 @@ impl<'a> Setup<'a> {
             hostname: name(spec.hostname().as_deref(), "hostname", &namespaces)?,
             domainname: name(spec.domainname().as_deref(), "domainname", &namespaces)?,
             time_offsets: time::offsets(linux, &namespaces)?,
+            net_devices: net_devices::all(linux, &namespaces)?,
             namespaces,
         };
         Ok(setup)

@@ -9,6 +9,15 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Namespaces(u64);
 
+/// Whose child a new process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    /// The caller's.
+    Child,
+    /// The caller's parent's (`CLONE_PARENT`).
+    Sibling,
+}
+
 impl Namespaces {
     /// No new namespace.
     pub const NONE: Self = Self(0);
@@ -88,14 +97,26 @@ const _: () = assert!(size_of::<CloneArgs>() == 88);
 /// The child returns from this function, too. The calling process must have one thread only; then the child is a
 /// complete copy and may do whatever safe code may do.
 pub fn clone_process(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned, CloneError> {
+    check_threads()?;
+    // SAFETY: the only thread is the caller, so the copy has every thread that can hold a lock or be inside the allocator.
+    unsafe { clone_related(namespaces, cgroup, Relation::Child) }.map_err(CloneError::Clone)
+}
+
+/// As [`clone_process`], but the new process is a child of the caller's parent, who gets its exit status.
+pub fn clone_sibling(namespaces: Namespaces) -> Result<Cloned, CloneError> {
+    check_threads()?;
+    // SAFETY: as in `clone_process`.
+    unsafe { clone_related(namespaces, None, Relation::Sibling) }.map_err(CloneError::Clone)
+}
+
+fn check_threads() -> Result<(), CloneError> {
     // The directory has one link for itself, one for its parent and one for each thread (proc_pid_task(5)).
     let task = rustix::fs::stat("/proc/self/task").map_err(|e| CloneError::CountThreads(e.into()))?;
     let threads = task.st_nlink.saturating_sub(2);
     if threads > 1 {
         return Err(CloneError::Threads(threads));
     }
-    // SAFETY: the only thread is the caller, so the copy has every thread that can hold a lock or be inside the allocator.
-    unsafe { clone_single_threaded(namespaces, cgroup) }.map_err(CloneError::Clone)
+    Ok(())
 }
 
 /// [`clone_process`] without the check.
@@ -104,6 +125,17 @@ pub fn clone_process(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> 
 /// If the process has several threads, the child may only make system calls and use memory that it owns: it must not
 /// allocate, free, print or take a lock before it executes another program or exits.
 pub unsafe fn clone_single_threaded(namespaces: Namespaces, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Cloned> {
+    // SAFETY: the caller's promise is the same.
+    unsafe { clone_related(namespaces, cgroup, Relation::Child) }
+}
+
+/// # Safety
+/// As [`clone_single_threaded`].
+unsafe fn clone_related(
+    namespaces: Namespaces,
+    cgroup: Option<BorrowedFd<'_>>,
+    relation: Relation,
+) -> io::Result<Cloned> {
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
     let mut pidfd: i32 = -1;
     let mut args = CloneArgs {
@@ -112,6 +144,11 @@ pub unsafe fn clone_single_threaded(namespaces: Namespaces, cgroup: Option<Borro
         exit_signal: libc::SIGCHLD as u64,
         ..CloneArgs::default()
     };
+    if relation == Relation::Sibling {
+        args.flags |= libc::CLONE_PARENT as u64;
+        // It takes the caller's.
+        args.exit_signal = 0;
+    }
     if let Some(directory) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = directory.as_raw_fd() as u64;

@@ -24,10 +24,11 @@ mod scheduling;
 pub mod seccomp;
 
 pub use child::{close_on_exec, exit_now, is_inherited, place, reset_signals, send_signal, unshare};
-pub use clone::{CloneError, Cloned, Namespaces, clone_process, clone_single_threaded};
+pub use clone::{CloneError, Cloned, Namespaces, clone_process, clone_sibling, clone_single_threaded};
 pub use empty::{Attach, AttachError, EmptyContainer, Spawned, Volume};
 pub use error::{Error, Stage};
 pub use exec::ExecArgs;
+pub use idmap::mapped_user_namespace;
 pub use keyring::new_session_keyring;
 pub use memory_policy::{set_memory_policy, set_personality};
 pub use mount_attr::{MountAttr, OpenTreeFlags, Propagation, clone_tree};

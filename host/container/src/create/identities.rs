@@ -6,7 +6,7 @@ use std::process::Command;
 use oci_spec::runtime::LinuxIdMapping;
 use rustix::io::Errno;
 
-use crate::spec::Namespaces;
+use crate::spec::{Namespaces, id_map_text};
 
 /// Maps them: by ourselves where we may, otherwise with the programs newuidmap(1) and newgidmap(1).
 pub(super) fn map(pid: i32, namespaces: &Namespaces<'_>) -> io::Result<()> {
@@ -22,14 +22,8 @@ pub(super) fn map(pid: i32, namespaces: &Namespaces<'_>) -> io::Result<()> {
         // Who maps only himself must not drop groups by that.
         std::fs::write(format!("/proc/{pid}/setgroups"), "deny")?;
     }
-    std::fs::write(format!("/proc/{pid}/uid_map"), text(namespaces.uids))?;
-    std::fs::write(format!("/proc/{pid}/gid_map"), text(namespaces.gids))
-}
-
-/// The lines of `uid_map`.
-pub(crate) fn text(mappings: &[LinuxIdMapping]) -> String {
-    let line = |m: &LinuxIdMapping| format!("{} {} {}\n", m.container_id(), m.host_id(), m.size());
-    mappings.iter().map(line).collect()
+    std::fs::write(format!("/proc/{pid}/uid_map"), id_map_text(namespaces.uids))?;
+    std::fs::write(format!("/proc/{pid}/gid_map"), id_map_text(namespaces.gids))
 }
 
 fn run(program: &str, pid: i32, mappings: &[LinuxIdMapping]) -> io::Result<()> {

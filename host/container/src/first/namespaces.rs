@@ -3,6 +3,8 @@
 use std::os::fd::AsFd;
 
 use oci_spec::runtime::LinuxNamespaceType as Type;
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use super::{Context, wait};
@@ -15,11 +17,11 @@ pub(super) fn enter(context: &Context<'_>, proc: &PrivateProc) -> Result<(), Fai
     if setup.namespaces.is_new(Type::User) {
         wait(&context.socket)?;
         // Only now there is a user 0 to be.
-        jail::become_user(0, 0, &[]).at(Stage::IdMappings)?;
+        become_root().at(Stage::IdMappings)?;
     }
     for (kind, namespace) in &context.joined {
-        // The first process was born in the PID namespace.
-        if *kind != Type::Pid {
+        // The first process was born in these.
+        if !matches!(kind, Type::Pid | Type::User) {
             let link = link_type(*kind);
             rustix::thread::move_into_link_name_space(namespace.as_fd(), link)
                 .about(Stage::Namespaces, &kind.to_string())?;
@@ -29,6 +31,17 @@ pub(super) fn enter(context: &Context<'_>, proc: &PrivateProc) -> Result<(), Fai
         shift_clocks(setup.time_offsets.as_deref(), proc).at(Stage::TimeOffsets)?;
     }
     Ok(())
+}
+
+/// Becomes user and group 0 of a user namespace that was entered.
+pub(crate) fn become_root() -> std::io::Result<()> {
+    match rustix::thread::set_thread_groups(&[]) {
+        // Who maps only himself must not drop groups (user_namespaces(7)).
+        Ok(()) | Err(Errno::PERM) => {}
+        Err(error) => return Err(error.into()),
+    }
+    rustix::thread::set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT)?;
+    Ok(rustix::thread::set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?)
 }
 
 fn link_type(kind: Type) -> Option<LinkNameSpaceType> {

@@ -64,7 +64,7 @@ fn perform(
         Kind::Bind { .. } => {
             let bound = match source {
                 Some(bound) => bound,
-                None => bind::open(mount, bundle)?,
+                None => bind::open(mount, namespaces, bundle)?,
             };
             bind_to(tree, mount, bound)
         }

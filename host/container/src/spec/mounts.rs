@@ -10,8 +10,6 @@ use super::{InvalidSpec, Problem, namespaces, paths};
 /// One entry of `mounts`.
 #[derive(Debug)]
 pub(crate) struct Mount<'a> {
-    /// Its place in the list.
-    pub(crate) index: usize,
     /// Cleaned, from the root.
     pub(crate) destination: String,
     pub(crate) kind: Kind<'a>,
@@ -82,8 +80,8 @@ impl Attributes {
     }
 }
 
-pub(super) fn all(spec: &Spec) -> Result<Vec<Mount<'_>>, InvalidSpec> {
-    let mounts = spec.mounts().iter().flatten().enumerate().map(|(index, mount)| one(index, mount));
+pub(super) fn all(spec: &Spec, has_user_namespace: bool) -> Result<Vec<Mount<'_>>, InvalidSpec> {
+    let mounts = spec.mounts().iter().flatten().enumerate().map(|(index, mount)| one(index, mount, has_user_namespace));
     let mut mounts: Vec<_> = mounts.collect::<Result<_, _>>()?;
     let label = spec.linux().as_ref().and_then(|linux| linux.mount_label().as_deref());
     let invalid = |_| InvalidSpec::new("linux.mountLabel", Problem::NotText);
@@ -127,7 +125,11 @@ struct Options {
     data_index: Option<usize>,
 }
 
-fn one(index: usize, mount: &oci_spec::runtime::Mount) -> Result<Mount<'_>, InvalidSpec> {
+fn one<'a>(
+    index: usize,
+    mount: &'a oci_spec::runtime::Mount,
+    has_user_namespace: bool,
+) -> Result<Mount<'a>, InvalidSpec> {
     let field = |name: &str| format!("mounts[{index}].{name}");
     let destination = paths::clean(&field("destination"), mount.destination())?;
     if destination == "/" {
@@ -135,6 +137,9 @@ fn one(index: usize, mount: &oci_spec::runtime::Mount) -> Result<Mount<'_>, Inva
     }
     let options = read_options(mount.options().as_deref().unwrap_or_default(), &field("options"))?;
     let id_map = id_map(mount, &options, &field)?;
+    if id_map.as_ref().is_some_and(|map| map.uids.is_empty()) && !has_user_namespace {
+        return Err(InvalidSpec::new(field("options"), Problem::Needs("uidMappings, or a user namespace, for idmap")));
+    }
     let kind = kind(mount, &options, &field)?;
     if id_map.is_some() && !matches!(kind, Kind::Bind { .. }) {
         return Err(InvalidSpec::new(field("uidMappings"), Problem::Needs("a bind mount")));
@@ -143,7 +148,6 @@ fn one(index: usize, mount: &oci_spec::runtime::Mount) -> Result<Mount<'_>, Inva
         return Err(InvalidSpec::new(field("options"), Problem::Needs("the type tmpfs for tmpcopyup")));
     }
     Ok(Mount {
-        index,
         destination,
         kind,
         attributes: options.attributes,

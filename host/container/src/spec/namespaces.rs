@@ -85,6 +85,12 @@ impl<'a> Namespaces<'a> {
     }
 }
 
+/// The lines of `uid_map` and `gid_map` (user_namespaces(7)).
+pub(crate) fn id_map_text(mappings: &[LinuxIdMapping]) -> String {
+    let line = |m: &LinuxIdMapping| format!("{} {} {}\n", m.container_id(), m.host_id(), m.size());
+    mappings.iter().map(line).collect()
+}
+
 /// Sizes that are not zero, and ranges that do not end past the largest id.
 pub(super) fn check(field: &str, mappings: &[LinuxIdMapping]) -> Result<(), InvalidSpec> {
     // user_namespaces(7)
