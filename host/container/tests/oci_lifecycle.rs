@@ -165,7 +165,9 @@ fn a_terminal_by_console_socket() {
     std::fs::write(&file, process.to_string()).unwrap();
     let words = ["exec", file.to_str().unwrap(), path.to_str().unwrap()];
     let mut child = bundle.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let text = read_until(&mut terminal(&listener), "end");
+    // Who closes it ends who uses it.
+    let mut second = terminal(&listener);
+    let text = read_until(&mut second, "end");
     assert!(text.contains("/dev/pts/1"), "{text}");
     assert!(child.wait().unwrap().success());
 }

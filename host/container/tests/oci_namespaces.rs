@@ -91,7 +91,6 @@ fn joined_by_path() {
     assert_eq!(lines[..2], ["other", "1"], "{text}");
     assert!(lines[2].parse::<u32>().unwrap() >= 1, "{text}");
     assert_eq!(lines[3], ipc.to_str().unwrap());
-    let _ = Command::new("kill").arg(inside.to_string()).status();
 }
 
 #[test]
@@ -162,7 +161,10 @@ fn a_volume_of_somebody_else_in_a_user_namespace() {
 
 #[test]
 fn a_user_namespace_that_exists() {
-    let other = Other::new(&["--user", "--map-users=0,100000,65536", "--map-groups=0,100000,65536"], ":");
+    let other = Other::new(&["--user"], ":");
+    for name in ["uid_map", "gid_map"] {
+        std::fs::write(format!("/proc/{}/{name}", other.0.id()), "0 100000 65536").unwrap();
+    }
     let mut bundle = Bundle::script("id -u; readlink /proc/self/ns/user; echo $$; hostname");
     mapped(&mut bundle);
     set(&mut bundle, json!({ "type": "user", "path": other.path("user") }));
@@ -187,7 +189,7 @@ fn names_and_kernel_parameters() {
 #[test]
 fn an_interface_moves_in_with_its_addresses() {
     // A namespace of its own is the host: nothing is made on the machine.
-    let script = "ip link add dum0 type dummy && ip addr add 192.0.2.7/24 dev dum0 && ip addr add 2001:db8::7/64 dev dum0 nodad \
+    let script = "ip link add dum0 type veth peer name dum1 && ip addr add 192.0.2.7/24 dev dum0 && ip addr add 2001:db8::7/64 dev dum0 nodad \
         && ip link set dum0 mtu 1400 && exec \"$@\"";
     let mut bundle =
         Bundle::script("ip addr show dev inside0; ip addr show dev lo; ls /sys/class/net 2>/dev/null; true");

@@ -67,7 +67,7 @@ fn enter(context: &mut Context<'_>) -> Result<Cloned, Failure> {
             _ => continue,
         };
         rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(link))
-            .about(Stage::Namespaces, &kind.to_string())?;
+            .about(Stage::Namespaces, &kind.to_string().to_lowercase())?;
     }
     first::become_root().at(Stage::Namespaces)?;
     jail::clone_sibling(Namespaces::from_flags(context.setup.namespaces.clone_flags())).map_err(|error| {

@@ -24,7 +24,7 @@ pub(super) fn enter(context: &Context<'_>, proc: &PrivateProc) -> Result<(), Fai
         if !matches!(kind, Type::Pid | Type::User) {
             let link = link_type(*kind);
             rustix::thread::move_into_link_name_space(namespace.as_fd(), link)
-                .about(Stage::Namespaces, &kind.to_string())?;
+                .about(Stage::Namespaces, &kind.to_string().to_lowercase())?;
         }
     }
     if setup.namespaces.is_new(Type::Time) {

@@ -9,9 +9,9 @@ use rustix::io::Errno;
 /// Deeper trees are refused: every level is an open descriptor.
 const DEEPEST: u32 = 64;
 
-/// Copies a directory's entries, with owner and mode.
+/// Copies a directory's entries, with owner and mode. Both may be opened as mere places.
 pub(super) fn copy(from: impl AsFd, to: impl AsFd) -> io::Result<()> {
-    copy_directory(from.as_fd(), to.as_fd(), 0)
+    copy_directory(from.as_fd(), readable(to)?.as_fd(), 0)
 }
 
 fn copy_directory(from: BorrowedFd<'_>, to: BorrowedFd<'_>, depth: u32) -> io::Result<()> {
@@ -68,7 +68,7 @@ fn own_as(target: BorrowedFd<'_>, stat: &rustix::fs::Stat) -> io::Result<()> {
 }
 
 /// A place opened as `O_PATH`, for reading.
-pub(super) fn readable(place: &OwnedFd) -> io::Result<OwnedFd> {
+fn readable(place: impl AsFd) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(place, c".", flags, Mode::empty())?)
 }

@@ -144,7 +144,7 @@ fn new_file_system(
     propagate(mount, &made)?;
     if mount.copy_up {
         let place = tree.root().place(&mount.destination, Place::Directory)?;
-        copy_up::copy(copy_up::readable(&place)?, copy_up::readable(&made)?)?;
+        copy_up::copy(&place, &made)?;
     }
     if read_only_later {
         late.read_only.push(made.try_clone()?);
