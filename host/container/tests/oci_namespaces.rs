@@ -73,14 +73,14 @@ fn what_is_not_listed_is_the_callers() {
 fn joined_by_path() {
     let other = Other::new(
         &["--ipc", "--uts", "--net", "--pid", "--fork", "--mount-proc"],
-        "hostname other; ip link add dum0 type dummy",
+        "hostname other; ip link add dum0 type veth peer name dum1",
     );
     let inside: u32 = {
         let children = format!("/proc/{0}/task/{0}/children", other.0.id());
         std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
     };
     let mut bundle = Bundle::script(
-        "hostname; cat /proc/net/dev | grep -c dum0; ps | grep -c 'sleep 1000'; readlink /proc/self/ns/ipc",
+        "hostname; cat /proc/net/dev | grep -c dum0:; ps | grep -c 'sleep 1000'; readlink /proc/self/ns/ipc",
     );
     for (kind, name) in [("ipc", "ipc"), ("uts", "uts"), ("network", "net"), ("pid", "pid")] {
         set(&mut bundle, json!({ "type": kind, "path": format!("/proc/{inside}/ns/{name}") }));
