@@ -61,7 +61,7 @@ impl Group {
             Some(unit) => GroupPath::of_unit(unit.clone(), systemd::below(unit)?),
             None => path.clone(),
         };
-        let mut group = Self::empty(path);
+        let mut group = Self { complete: true, ..Self::empty(path) };
         let path = group.path.clone();
         let at = |root: &Path| Directory::open(root.join(path.below()));
         group.unified = layout.unified().map(at).transpose()?.flatten();
@@ -69,55 +69,6 @@ impl Group {
             let Some(root) = layout.legacy(controller) else { continue };
             if !group.note_controller(root, controller) {
                 group.legacy.extend(at(root)?.map(|directory| Legacy::new(root, controller, directory)));
-            }
-        }
-        Ok(group)
-    }
-
-    /// Changes the limits of a group. Fields that are not given stay; device rules that are given replace all of the present ones.
-    ///
-    /// # Errors
-    /// As [`create`](Self::create). The fields before the one that was refused are changed.
-    pub fn update(&self, resources: &LinuxResources) -> Result<Vec<Warning>, Error> {
-        let needs = resources::needs(resources);
-        if self.is_disabled()
-            && let Some(need) = needs.iter().find(|need| need.is_required())
-        {
-            return Err(Error::Disabled { operation: need.field });
-        }
-        let layout = Layout::current()?;
-        if let Some(unit) = self.path.unit() {
-            systemd::update(layout, unit, resources)?;
-        }
-        hierarchy::enable(layout, self, &needs)?;
-        let warnings = match needs.iter().any(|need| need.is_required() && self.find(need.controller).is_none()) {
-            true => resources::apply(&self.joined(layout, &needs)?, resources)?,
-            false => resources::apply(self, resources)?,
-        };
-        if resources.devices().as_ref().is_some_and(|devices| !devices.is_empty()) {
-            let rules = devices::Rules::of(Some(resources))?;
-            match (&self.unified, self.legacy(Controller::Devices)) {
-                (Some(unified), _) => devices::restrict_v2(layout, unified, &rules, Made::Existing)?,
-                (None, Some(legacy)) => devices::restrict_v1(legacy, &rules)?,
-                (None, None) => {}
-            }
-        }
-        Ok(warnings)
-    }
-
-    /// The group with the version 1 hierarchies that further limits need; its processes are moved there.
-    fn joined(&self, layout: &Layout, needs: &[Need]) -> Result<Self, Error> {
-        let mut group = Self::open(&self.path)?;
-        for need in needs.iter().filter(|need| need.is_required()) {
-            if group.find(need.controller).is_none() && group.join_legacy(layout, need.controller)? {
-                let Some(directory) = group.legacy(need.controller) else { continue };
-                for pid in self.processes(true) {
-                    match directory.write("cgroup.procs", &pid.to_string()) {
-                        // It has ended meanwhile.
-                        Err(Error::Write { source, .. }) if source.raw_os_error() == Some(libc::ESRCH) => {}
-                        moved => moved?,
-                    }
-                }
             }
         }
         Ok(group)
@@ -136,7 +87,7 @@ impl Group {
     }
 
     /// Makes the group in the version 1 hierarchy of a controller; false if that is not mounted.
-    fn join_legacy(&mut self, layout: &Layout, controller: Controller) -> Result<bool, Error> {
+    pub(crate) fn join_legacy(&mut self, layout: &Layout, controller: Controller) -> Result<bool, Error> {
         let Some(root) = layout.legacy(controller) else { return Ok(false) };
         if self.legacy(controller).is_some() || self.note_controller(root, controller) {
             return Ok(true);

@@ -24,7 +24,7 @@ pub enum DevicePolicy {
 }
 
 /// The group that keeps the default filter loaded between containers. Its name changes with the default rules.
-const KEEPER: &str = "device-filter-2";
+const KEEPER: &str = "device-filter-3";
 
 /// Attaches the eBPF filter, which goes away with the group, in place of the one that is there.
 ///
@@ -37,7 +37,7 @@ pub(crate) fn restrict_v2(layout: &Layout, group: &Directory, rules: &Rules, mad
         Some(program) => program,
         None => bpf::load(&program::of(rules)).map_err(error)?,
     };
-    let present = if made == Made::New { None } else { bpf::attached(group.as_fd()).map_err(error)? };
+    let present = if made == Made::New { None } else { bpf::ours(group.as_fd()).map_err(error)? };
     bpf::attach(group.as_fd(), program.as_fd(), present.as_ref().map(AsFd::as_fd)).map_err(error)
 }
 
@@ -53,6 +53,7 @@ fn usual_program(layout: &Layout) -> Option<OwnedFd> {
     let keeper = Directory::create_below(root, &below).ok()?.0;
     let rules = Rules::of(None).ok()?;
     let program = bpf::load(&program::of(&rules)).ok()?;
-    bpf::attach(keeper.as_fd(), program.as_fd(), None).ok()?;
+    // Two that start at once both attach theirs, and one stays.
+    bpf::attach_only(keeper.as_fd(), program.as_fd()).ok()?;
     Some(program)
 }

@@ -44,6 +44,8 @@ pub struct Group {
     pub(crate) devices_restricted: bool,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) placeholder: Option<Placeholder>,
+    /// Whether the directories are all that there are.
+    pub(crate) complete: bool,
     /// Whether the version 2 directory was made by this value.
     pub(crate) made: Made,
 }
@@ -74,6 +76,7 @@ impl Group {
             warnings: Vec::new(),
             placeholder: None,
             made: Made::Existing,
+            complete: false,
         }
     }
 

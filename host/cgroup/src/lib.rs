@@ -25,6 +25,7 @@ mod resources;
 mod signals;
 pub mod stats;
 mod systemd;
+mod update;
 
 pub use controller::Controller;
 pub use devices::DevicePolicy;

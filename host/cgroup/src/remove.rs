@@ -21,6 +21,9 @@ impl Group {
             self.kill()?;
             systemd::stop(unit)?;
         }
+        if self.complete {
+            return self.directories().try_for_each(|(_, path)| remove_group(path, self.path.below()));
+        }
         remove_path(Layout::current()?, self.path.below())
     }
 }

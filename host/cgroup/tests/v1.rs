@@ -248,6 +248,32 @@ fn a_group_that_somebody_looks_for_is_in_every_hierarchy() {
 }
 
 #[test]
+fn a_later_limit_joins_its_hierarchy() {
+    if !possible(Controller::Pids) {
+        return;
+    }
+    let group = Group::create(&fresh_path(), Manager::Cgroupfs, None, DevicePolicy::Rules, false).unwrap();
+    let case = Case(group);
+    if case.0.needs_move() {
+        eprintln!("SKIP: no version 2 hierarchy, so the group is in several others from the beginning");
+        return;
+    }
+    let script = "read go; sleep 100 & wait";
+    let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap();
+    case.0.add(child.id() as i32).unwrap();
+    drop(child.stdin.take());
+    case.update(json!({ "pids": { "limit": 5 } })).unwrap();
+    let opened = Group::open(case.0.path()).unwrap();
+    let procs = std::fs::read_to_string(opened.paths()["pids"].join("cgroup.procs")).unwrap();
+    let mut there: Vec<i32> = procs.lines().map(|pid| pid.parse().unwrap()).collect();
+    there.sort_unstable();
+    assert!(there.contains(&(child.id() as i32)) && there == case.0.processes(true), "{there:?}");
+    assert_eq!(std::fs::read_to_string(opened.paths()["pids"].join("pids.max")).unwrap().trim(), "5");
+    opened.remove().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn without_a_group() {
     let group = Group::create(&fresh_path(), Manager::Disabled, None, DevicePolicy::Rules, true).unwrap();
     assert!(group.is_disabled() && !group.needs_move() && group.processes(true).is_empty());

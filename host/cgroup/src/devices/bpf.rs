@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::program::Instruction;
 
@@ -59,6 +59,28 @@ struct ByIdAttr {
     open_flags: u32,
 }
 
+/// The beginning of `union bpf_attr` for `BPF_OBJ_GET_INFO_BY_FD`.
+#[repr(C)]
+struct InfoAttr {
+    program: u32,
+    length: u32,
+    info: u64,
+}
+
+/// The beginning of `struct bpf_prog_info`.
+#[repr(C)]
+#[derive(Default)]
+struct Info {
+    before: [u64; 8],
+    name: [u8; 16],
+}
+
+const _: () = assert!(size_of::<Info>() == 80);
+
+/// The name of our programs.
+const NAME: [u8; 16] = *b"coracle_devices\0";
+
+const OBJ_GET_INFO_BY_FD: u32 = 15;
 const PROG_LOAD: u32 = 5;
 const PROG_ATTACH: u32 = 8;
 const PROG_GET_FD_BY_ID: u32 = 13;
@@ -76,7 +98,7 @@ pub(super) fn load(program: &[Instruction]) -> io::Result<OwnedFd> {
         instruction_count: program.len() as u32,
         instructions: program.as_ptr() as u64,
         license: c"Apache-2.0".as_ptr() as u64,
-        name: *b"coracle_devices\0",
+        name: NAME,
         expected_attach_type: ATTACH_TYPE_CGROUP_DEVICE,
         ..LoadAttr::default()
     };
@@ -89,33 +111,74 @@ pub(super) fn attach(
     program: BorrowedFd<'_>,
     replaced: Option<BorrowedFd<'_>>,
 ) -> io::Result<()> {
+    let flags = ALLOW_MULTI | if replaced.is_some() { REPLACE } else { 0 };
+    attach_with(group, program, flags, replaced.map_or(0, |fd| fd.as_raw_fd() as u32))
+}
+
+/// Attaches the only program of a group, whichever it had before.
+pub(super) fn attach_only(group: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    attach_with(group, program, 0, 0)
+}
+
+fn attach_with(group: BorrowedFd<'_>, program: BorrowedFd<'_>, flags: u32, replaced: u32) -> io::Result<()> {
     let attr = AttachAttr {
         target: group.as_raw_fd() as u32,
         program: program.as_raw_fd() as u32,
         attach_type: ATTACH_TYPE_CGROUP_DEVICE,
-        flags: ALLOW_MULTI | if replaced.is_some() { REPLACE } else { 0 },
-        replaced: replaced.map_or(0, |fd| fd.as_raw_fd() as u32),
+        flags,
+        replaced,
     };
     bpf(PROG_ATTACH, attr).map(drop)
 }
 
-/// Opens the program that is attached to a group; `None` if there is none.
-pub(super) fn attached(group: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
-    let mut id = 0u32;
+/// The numbers of the programs that are attached to a group.
+fn ids(group: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    /// `BPF_CGROUP_MAX_PROGS`.
+    const MOST: usize = 64;
+    let mut ids = vec![0u32; MOST];
     let attr = QueryAttr {
         target: group.as_raw_fd() as u32,
         attach_type: ATTACH_TYPE_CGROUP_DEVICE,
         query_flags: 0,
         attach_flags: 0,
-        ids: (&raw mut id) as u64,
-        count: 1,
+        ids: ids.as_mut_ptr() as u64,
+        count: MOST as u32,
         padding: 0,
     };
     bpf(PROG_QUERY, attr)?;
-    if id == 0 {
-        return Ok(None);
+    ids.retain(|id| *id != 0);
+    Ok(ids)
+}
+
+fn open(id: u32) -> io::Result<OwnedFd> {
+    bpf(PROG_GET_FD_BY_ID, ByIdAttr { id, next_id: 0, open_flags: 0 }).map(own)
+}
+
+/// Opens the only program that is attached to a group; `None` if there is none.
+pub(super) fn attached(group: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    ids(group)?.first().map(|id| open(*id)).transpose()
+}
+
+/// Opens the program that we attached to a group, among those of others.
+pub(super) fn ours(group: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    for id in ids(group)? {
+        let program = open(id)?;
+        if name(program.as_fd())? == NAME {
+            return Ok(Some(program));
+        }
     }
-    bpf(PROG_GET_FD_BY_ID, ByIdAttr { id, next_id: 0, open_flags: 0 }).map(own).map(Some)
+    Ok(None)
+}
+
+fn name(program: BorrowedFd<'_>) -> io::Result<[u8; 16]> {
+    let mut info = Info::default();
+    let attr = InfoAttr {
+        program: program.as_raw_fd() as u32,
+        length: size_of::<Info>() as u32,
+        info: (&raw mut info) as u64,
+    };
+    bpf(OBJ_GET_INFO_BY_FD, attr)?;
+    Ok(info.name)
 }
 
 fn own(fd: i32) -> OwnedFd {
