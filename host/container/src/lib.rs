@@ -36,7 +36,7 @@ pub use error::{Error, Stage};
 pub use exec::{Target, exec};
 pub use inspect::{bare_root, running_root, stopped_root};
 pub use own_program::protect_own_program;
-pub use process::{InvalidProcess, Reason, warnings};
+pub use process::{InvalidProcess, Reason, home_in_passwd, validate_process, warnings};
 pub use request::{ExecOptions, Io, Options, Request, RootSource};
 pub use running::Running;
 pub use spec::{InvalidSpec, Problem, validate};

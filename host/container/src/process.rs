@@ -40,6 +40,7 @@ mod stdio;
 mod terminal;
 mod working_directory;
 
+pub use home::home_in_passwd;
 pub use invalid::{InvalidProcess, Reason};
 pub(crate) use labels::mount_label;
 pub(crate) use private_proc::PrivateProc;
@@ -55,7 +56,7 @@ use oom::OomScore;
 use rlimits::Rlimits;
 
 /// What the caller's command line says about a process.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Settings {
     /// Stays in the session keyring of the caller.
     pub(crate) no_new_keyring: bool,
@@ -96,16 +97,23 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Checks the process and allocates what it needs; in the parent.
+    /// Checks the process, allocates what it needs and connects to who answers its filter's notifications; in the parent.
     ///
     /// # Errors
-    /// [`Error::Process`](Error::InvalidProcess) names the first field that cannot be carried out.
+    /// [`Error::InvalidProcess`] names the first field that cannot be carried out.
     pub(crate) fn new(process: &Process, linux: Option<&Linux>, settings: Settings) -> Result<Self, Error> {
+        descriptors::check(settings.preserve_fds)?;
+        let mut prepared = Self::parse(process, linux, settings)?;
+        let listener = prepared.filter.as_ref().and_then(|filter| filter.listener.as_ref());
+        prepared.notifier = listener.map(connect).transpose()?;
+        Ok(prepared)
+    }
+
+    fn parse(process: &Process, linux: Option<&Linux>, settings: Settings) -> Result<Self, Error> {
         let personality = linux.and_then(|linux| linux.personality().as_ref());
         let memory_policy = linux.and_then(|linux| linux.memory_policy().as_ref());
         let affinity = process.exec_cpu_affinity().as_ref();
         let filter = linux.and_then(|linux| linux.seccomp().as_ref()).map(seccomp::translate).transpose()?;
-        descriptors::check(settings.preserve_fds)?;
         Ok(Self {
             identity: Identity::parse(process.user())?,
             capabilities: Capabilities::parse(process.capabilities().as_ref(), &mut Vec::new())?,
@@ -122,7 +130,7 @@ impl Prepared {
             window_size: terminal::window_size(process.console_size())?,
             working_directory: working_directory::parse(process.cwd())?,
             environment: Environment::new(process, settings.listen_fds)?,
-            notifier: filter.as_ref().and_then(|filter| filter.listener.as_ref()).map(connect).transpose()?,
+            notifier: None,
             notification: Vec::new(),
             program: None,
             filter,
@@ -200,6 +208,14 @@ impl Prepared {
         }
         stdio::place(streams, self.terminal).at(Stage::Terminal)
     }
+}
+
+/// Checks everything of a process's description, without making or opening anything.
+///
+/// # Errors
+/// The first field that cannot be carried out.
+pub fn validate_process(process: &Process, linux: Option<&Linux>) -> Result<(), Error> {
+    Prepared::parse(process, linux, Settings::default()).map(drop)
 }
 
 /// What is left out of a process's description because it would have no effect; for the caller's log.

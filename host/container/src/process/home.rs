@@ -24,7 +24,7 @@ fn of(root: Root<'_>, uid: u32) -> String {
     {
         text.clear();
     }
-    find(&text, uid).unwrap_or(DEFAULT).to_owned()
+    home_in_passwd(&text, uid).unwrap_or(DEFAULT).to_owned()
 }
 
 /// [`of`] in this process's own root.
@@ -32,8 +32,8 @@ pub(super) fn of_own(uid: u32) -> String {
     own_root().map_or_else(|_| DEFAULT.to_owned(), |root| of(Root::new(&root), uid))
 }
 
-/// The sixth field of the first line whose third is `uid`.
-fn find(passwd: &[u8], uid: u32) -> Option<&str> {
+/// A user's home directory in the text of an /etc/passwd (passwd(5)): the sixth field of the first line whose third is `uid`.
+pub fn home_in_passwd(passwd: &[u8], uid: u32) -> Option<&str> {
     let home = passwd.split(|byte| *byte == b'\n').find_map(|line| {
         let mut fields = line.split(|byte| *byte == b':');
         let id = std::str::from_utf8(fields.nth(2)?).ok()?;
@@ -53,13 +53,13 @@ mod tests {
 
     #[test]
     fn entries() {
-        assert_eq!(find(PASSWD, 0), Some("/root"));
-        assert_eq!(find(PASSWD, 7), Some("/seven"));
-        assert_eq!(find(PASSWD, 11), Some("/eleven"));
+        assert_eq!(home_in_passwd(PASSWD, 0), Some("/root"));
+        assert_eq!(home_in_passwd(PASSWD, 7), Some("/seven"));
+        assert_eq!(home_in_passwd(PASSWD, 11), Some("/eleven"));
         for absent in [8, 9, 10, 12, u32::MAX] {
-            assert_eq!(find(PASSWD, absent), None, "{absent}");
+            assert_eq!(home_in_passwd(PASSWD, absent), None, "{absent}");
         }
-        assert_eq!(find(b"", 0), None);
+        assert_eq!(home_in_passwd(b"", 0), None);
     }
 
     #[test]
