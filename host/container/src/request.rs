@@ -38,6 +38,15 @@ pub enum RootSource<'a> {
         /// The layer is thrown away with the container: it need never be synchronised to the disk.
         volatile: bool,
     },
+    /// A directory below a layer of the container's own: an image for a caller who may not mount one.
+    Layered {
+        /// The directory, which nothing changes.
+        lower: &'a Path,
+        /// As for an image.
+        layer: Option<&'a Path>,
+        /// As for an image.
+        volatile: bool,
+    },
 }
 
 /// The standard streams of a program.

@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags};
 use crate::{Error, Paths};
 pub(crate) use container_level::{group, has_default_filter, target_spec};
 use etc::EtcFiles;
+pub(crate) use etc::PASTA_DNS;
 pub(crate) use shared::Shared;
 
 /// A program that runs, at whatever level.

@@ -226,6 +226,7 @@ impl Engine {
         store.remove(&reference)?;
         if names <= 1 {
             crate::rewrite::forget(&self.paths, &digest);
+            crate::rootless::forget(&self.paths, &digest);
         }
         Ok(())
     }

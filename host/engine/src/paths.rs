@@ -25,6 +25,10 @@ impl Paths {
         std::env::var_os("CORACLE_ROOT").map_or_else(Self::system, |root| Self::below(Path::new(&root)))
     }
 
+    pub(crate) fn at(root: PathBuf, run: PathBuf) -> Self {
+        Self { root, run, libexec: default_libexec(), rootless: false }
+    }
+
     /// Everything below one directory (`--root`): separate engines for tests and users do not see each other.
     pub fn below(root: &Path) -> Self {
         Self { root: root.to_owned(), run: root.join("run"), libexec: default_libexec(), rootless: false }

@@ -25,6 +25,15 @@ pub(crate) fn fork() -> io::Result<Fork> {
     }
 }
 
+/// Makes a user namespace and one for mounts for this process, which must have one thread.
+pub(crate) fn unshare_user_and_mounts() -> io::Result<()> {
+    // SAFETY: unshare(2) touches no memory; open descriptors stay shared with nobody.
+    match unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Signals that are read from a descriptor instead of interrupting the process.
 pub(crate) struct SignalFd(OwnedFd);
 

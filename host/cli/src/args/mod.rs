@@ -10,6 +10,7 @@ mod lifecycle;
 mod limits;
 mod run;
 mod system;
+mod volumes;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ pub(crate) use instances::{KillArgs, LogsArgs, Names, PsArgs, RmArgs, StopArgs};
 pub(crate) use limits::Limits;
 pub(crate) use run::{NamespaceArgs, NetworkArgs, ResourceArgs, RunArgs, SecurityArgs, StorageArgs, Trace, VolumeArg};
 pub(crate) use system::{CompletionArgs, KernelCommand, SystemCommand};
+pub(crate) use volumes::{VolumeCommand, VolumeLsArgs};
 
 /// One engine, one image, three isolation levels: container, microVM, unikernel.
 #[derive(Debug, Parser)]
@@ -100,6 +102,9 @@ pub(crate) enum Command {
     /// Pack, load, list and remove images
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Make, list and remove named volumes
+    #[command(subcommand)]
+    Volume(VolumeCommand),
     /// Measure one application at every level, side by side
     Compare(CompareArgs),
     /// Guest kernels of microVMs
@@ -110,6 +115,17 @@ pub(crate) enum Command {
     System(SystemCommand),
     /// Print a shell's completion script
     Completion(CompletionArgs),
+}
+
+impl Command {
+    /// The running instance whose namespaces the command enters, if it does.
+    pub(crate) fn joins(&self) -> Option<&str> {
+        match self {
+            Self::Exec(args) => Some(&args.instance),
+            Self::Run(args) | Self::Create(args) => args.joins(),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

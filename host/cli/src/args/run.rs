@@ -112,6 +112,19 @@ pub(crate) struct RunArgs {
     pub(crate) command: Vec<String>,
 }
 
+impl RunArgs {
+    /// The container whose namespaces are shared, if there is one.
+    pub(crate) fn joins(&self) -> Option<&str> {
+        use plan::NetworkMode;
+        use plan::options::{IpcMode, PidMode};
+        match (&self.network.network, &self.namespaces.pid, &self.namespaces.ipc) {
+            (Some(NetworkMode::Container(name)), ..) | (_, PidMode::Container(name), _) => Some(name),
+            (_, _, IpcMode::Container(name)) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Trace {
     /// The program's system calls
@@ -141,7 +154,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// A label without a value is empty.
-fn label(text: &str) -> Result<(String, String), String> {
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').unwrap_or((text, ""));
     if key.is_empty() { Err("write KEY[=VALUE]".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
 }

@@ -11,6 +11,7 @@ mod logs;
 mod run;
 mod stats;
 mod system;
+mod volumes;
 
 use std::process::ExitCode;
 
@@ -25,11 +26,7 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Error> {
         clap_complete::generate(args.shell, &mut Cli::command(), "coracle", &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
-    let paths = match &cli.root {
-        Some(root) => Paths::below(&std::path::absolute(root).map_err(|e| Error::System("resolving --root", e))?),
-        None => Paths::system(),
-    };
-    let engine = Engine::open(paths);
+    let engine = Engine::open(paths(&cli)?);
     match cli.command {
         Command::Run(args) => run::run(&engine, *args),
         Command::Create(args) => run::create(&engine, *args),
@@ -57,11 +54,27 @@ pub(crate) fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Exec(args) => exec::exec(&engine, args),
         Command::Attach(args) => exec::attach(&engine, &args),
         Command::Image(command) => images::image(&engine, command),
+        Command::Volume(command) => volumes::volume(&engine, command),
         Command::Compare(args) => compare::compare(&engine, args),
         Command::Kernel(command) => system::kernel(&engine, command),
         Command::System(command) => system::system(&engine, command),
         Command::Completion(_) => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Where the state is. A user without root becomes root in a user namespace first.
+fn paths(cli: &Cli) -> Result<Paths, Error> {
+    let is_root = rustix::process::geteuid().is_root();
+    let paths = match &cli.root {
+        Some(root) => Paths::below(&std::path::absolute(root).map_err(|e| Error::System("resolving --root", e))?),
+        None if is_root => return Ok(Paths::system()),
+        None => Paths::of_user()?,
+    };
+    if is_root {
+        return Ok(paths);
+    }
+    engine::enter_user_namespace(&paths, cli.command.joins())?;
+    Ok(paths.rootless())
 }
 
 /// Does the same with each name. Goes on after an error, and leaves with 1 if there was one.

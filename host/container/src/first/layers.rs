@@ -15,15 +15,25 @@ use crate::spec::Setup;
 /// Where a mount by path is attached for a moment, on kernels that need one.
 const SCRATCH: &str = "/tmp";
 
+/// How a layer is stacked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// It is thrown away with the container: it need never be synchronised to the disk.
+    pub(super) volatile: bool,
+    /// In a user namespace overlayfs may not write attributes `trusted.*`: it uses `user.*` instead.
+    pub(super) user_attributes: bool,
+}
+
 /// The root, attached nowhere. Without a layer on a disk the image itself has to do; if a mount point is missing in it, a
 /// layer in memory gets it.
-pub(super) fn stack(image: &OwnedFd, layer: Option<&Path>, volatile: bool, setup: &Setup<'_>) -> io::Result<OwnedFd> {
+pub(super) fn stack(image: &OwnedFd, layer: Option<&Path>, manner: Manner, setup: &Setup<'_>) -> io::Result<OwnedFd> {
     let layers = match layer {
         Some(directory) => disk_layers(directory)?,
         None if has_every_place(image, setup) => return image.try_clone(),
         None => memory_layers()?,
     };
-    overlay(image, &layers, volatile || layer.is_none(), layer.unwrap_or(Path::new(SCRATCH)))
+    let manner = Manner { volatile: manner.volatile || layer.is_none(), ..manner };
+    overlay(image, &layers, manner, layer.unwrap_or(Path::new(SCRATCH)))
 }
 
 /// The root of a container that has ended, with the layer that it left.
@@ -92,23 +102,23 @@ fn has_every_place(image: &OwnedFd, setup: &Setup<'_>) -> bool {
 ///
 /// A layer that is thrown away with the instance is `volatile`: it is never synchronised to the disk, neither for fsync(2)
 /// nor when the container ends, which would write back the whole file system of the host.
-fn overlay(image: &OwnedFd, layers: &Layers, volatile: bool, scratch: &Path) -> io::Result<OwnedFd> {
-    match overlay_by_descriptor(image, layers, volatile) {
+fn overlay(image: &OwnedFd, layers: &Layers, manner: Manner, scratch: &Path) -> io::Result<OwnedFd> {
+    match overlay_by_descriptor(image, layers, manner) {
         // Before 6.13 overlayfs takes no descriptors, before 6.15 no detached lower layer.
-        Err(Errno::INVAL | Errno::OPNOTSUPP) => overlay_by_path(image, layers, volatile, scratch),
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => overlay_by_path(image, layers, manner, scratch),
         other => Ok(other?),
     }
 }
 
-fn overlay_by_descriptor(image: &OwnedFd, layers: &Layers, volatile: bool) -> rustix::io::Result<OwnedFd> {
+fn overlay_by_descriptor(image: &OwnedFd, layers: &Layers, manner: Manner) -> rustix::io::Result<OwnedFd> {
     let context = mount::fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     mount::fsconfig_set_fd(&context, c"lowerdir+", image)?;
     mount::fsconfig_set_fd(&context, c"upperdir", &layers.upper)?;
     mount::fsconfig_set_fd(&context, c"workdir", &layers.work)?;
-    finish(context, volatile)
+    finish(context, manner)
 }
 
-fn overlay_by_path(image: &OwnedFd, layers: &Layers, volatile: bool, scratch: &Path) -> io::Result<OwnedFd> {
+fn overlay_by_path(image: &OwnedFd, layers: &Layers, manner: Manner, scratch: &Path) -> io::Result<OwnedFd> {
     let attach = |mount| mount::move_mount(mount, c"", CWD, scratch, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH);
     if layers.detached {
         attach(&layers.directory)?;
@@ -121,12 +131,15 @@ fn overlay_by_path(image: &OwnedFd, layers: &Layers, volatile: bool, scratch: &P
     mount::fsconfig_set_string(&context, c"lowerdir", c".")?;
     mount::fsconfig_set_string(&context, c"upperdir", path(&layers.upper))?;
     mount::fsconfig_set_string(&context, c"workdir", path(&layers.work))?;
-    Ok(finish(context, volatile)?)
+    Ok(finish(context, manner)?)
 }
 
-fn finish(context: OwnedFd, volatile: bool) -> rustix::io::Result<OwnedFd> {
-    if volatile {
+fn finish(context: OwnedFd, manner: Manner) -> rustix::io::Result<OwnedFd> {
+    if manner.volatile {
         mount::fsconfig_set_flag(&context, c"volatile")?;
+    }
+    if manner.user_attributes {
+        mount::fsconfig_set_flag(&context, c"userxattr")?;
     }
     mount::fsconfig_create(&context)?;
     mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
@@ -157,11 +170,12 @@ mod tests {
         std::fs::create_dir(&scratch).unwrap();
         let lower = mounts::new(c"tmpfs", &[], MountAttrFlags::empty()).unwrap();
         rustix::fs::mkdirat(&lower, "from-the-image", Mode::from_raw_mode(0o755)).unwrap();
+        let manner = Manner { volatile: true, user_attributes: false };
         let layers = if in_memory { memory_layers() } else { disk_layers(directory.path()) }.unwrap();
         let root = if by_path {
-            overlay_by_path(&lower, &layers, true, &scratch).unwrap()
+            overlay_by_path(&lower, &layers, manner, &scratch).unwrap()
         } else {
-            overlay_by_descriptor(&lower, &layers, true).unwrap()
+            overlay_by_descriptor(&lower, &layers, manner).unwrap()
         };
         rustix::fs::mkdirat(&root, "from-inside", Mode::from_raw_mode(0o755)).unwrap();
         let listing = rustix::fs::openat(&root, ".", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();

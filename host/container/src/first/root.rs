@@ -8,7 +8,7 @@ use jail::{MountAttr, OpenTreeFlags, clone_tree};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::mount::{self, MoveMountFlags, UnmountFlags};
 
-use super::layers;
+use super::layers::{self, Manner};
 use crate::error::Error;
 use crate::image;
 use crate::mounts::Tree;
@@ -23,7 +23,7 @@ pub(crate) enum Source<'a> {
     /// A directory of which the caller may not copy the tree: its user namespace may.
     Directory(OwnedFd),
     /// An image, mounted but attached nowhere.
-    Image { image: OwnedFd, layer: Option<&'a Path>, volatile: bool },
+    Image { image: OwnedFd, layer: Option<&'a Path>, manner: Manner },
     /// That of the mount namespace that is joined.
     Joined,
 }
@@ -33,7 +33,14 @@ impl<'a> Source<'a> {
         match request.root {
             _ if !setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::Mount) => Ok(Self::Joined),
             RootSource::Image { erofs, layer, volatile } => {
-                Ok(Self::Image { image: image::mount(erofs)?, layer, volatile })
+                let user_attributes = setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::User);
+                Ok(Self::Image { image: image::mount(erofs)?, layer, manner: Manner { volatile, user_attributes } })
+            }
+            RootSource::Layered { lower, layer, volatile } => {
+                let tree = open_directory(request.bundle, &lower.to_owned())
+                    .and_then(|directory| clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH));
+                let image = tree.map_err(|source| Error::RootDirectory { path: lower.to_owned(), source })?;
+                Ok(Self::Image { image, layer, manner: Manner { volatile, user_attributes: true } })
             }
             RootSource::Spec => {
                 let root = request.spec.root().as_ref();
@@ -74,7 +81,7 @@ pub(super) fn attach(source: &Source<'_>, setup: &Setup<'_>) -> io::Result<Owned
         Source::Directory(directory) => {
             clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE)?
         }
-        Source::Image { image, layer, volatile } => layers::stack(image, *layer, *volatile, setup)?,
+        Source::Image { image, layer, manner } => layers::stack(image, *layer, *manner, setup)?,
         Source::Joined => return Err(io::ErrorKind::InvalidInput.into()),
     };
     mount::move_mount(&root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;

@@ -6,8 +6,8 @@ use cgroup::{DevicePolicy, Group, GroupPath, Manager};
 use container::{Io, Options, Request, RootSource};
 use network::{Lease, Network};
 use oci_spec::runtime::Spec;
-use plan::LaunchPlan;
 use plan::options::SeccompChoice;
+use plan::{LaunchPlan, NetworkMode};
 
 use super::{EtcFiles, Shared};
 use crate::spec::{self, Surroundings};
@@ -54,14 +54,16 @@ impl Start<'_> {
             // Where nothing restricts which devices may be opened, no device node may be made either.
             spec::forbid_nodes(spec);
         }
+        // A user without root may not mount the image.
+        let tree = self.paths.is_rootless().then(|| crate::rootless::tree(self.paths, plan)).transpose()?;
+        let (layer, volatile) = ((!plan.rootfs.read_only).then_some(plan.state_dir.as_path()), plan.auto_remove);
         let created = container::create(&Request {
             id: plan.id.as_str(),
             spec,
             bundle: &plan.state_dir,
-            root: RootSource::Image {
-                erofs: &plan.rootfs.erofs,
-                layer: (!plan.rootfs.read_only).then_some(plan.state_dir.as_path()),
-                volatile: plan.auto_remove,
+            root: match &tree {
+                Some(lower) => RootSource::Layered { lower, layer, volatile },
+                None => RootSource::Image { erofs: &plan.rootfs.erofs, layer, volatile },
             },
             io,
             cgroup: group,
@@ -69,6 +71,9 @@ impl Start<'_> {
         })?;
         if let Some((network, lease)) = connection {
             network.connect_veth(lease, created.netns()?.as_fd())?;
+        }
+        if plan.network.mode == NetworkMode::Pasta {
+            crate::rootless::pasta::connect(plan, created.pid())?;
         }
         record(created.pid())?;
         Ok(created.start()?)
@@ -80,7 +85,14 @@ impl Start<'_> {
             false => DevicePolicy::Rules,
         };
         let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
-        Ok(Group::create(&group_path(self.plan)?, Manager::Cgroupfs, resources, policy, false)?)
+        let asked = group_path(self.plan)?;
+        let group = Group::create(&asked, Manager::Cgroupfs, resources, policy, false)?;
+        if *group.path() != asked {
+            // Below this user's own group: where it was delegated.
+            let file = self.plan.state_dir.join(GROUP_FILE);
+            crate::instance::write_plain(&file, format!("/{}", group.path()).as_bytes())?;
+        }
+        Ok(group)
     }
 }
 
@@ -88,6 +100,9 @@ impl Start<'_> {
 pub(crate) fn has_default_filter(plan: &LaunchPlan) -> bool {
     plan.options.security.seccomp == SeccompChoice::Default && !plan.options.security.privileged
 }
+
+/// Holds the path of a group that is not where it would usually be.
+const GROUP_FILE: &str = "cgroup";
 
 fn group_path(plan: &LaunchPlan) -> Result<GroupPath, Error> {
     match &plan.options.cgroup_parent {
@@ -98,7 +113,10 @@ fn group_path(plan: &LaunchPlan) -> Result<GroupPath, Error> {
 
 /// The groups of a container that exists.
 pub(crate) fn group(plan: &LaunchPlan) -> Result<Group, Error> {
-    Ok(Group::open(&group_path(plan)?)?)
+    match std::fs::read_to_string(plan.state_dir.join(GROUP_FILE)) {
+        Ok(text) => Ok(Group::open(&GroupPath::parse(&text)?)?),
+        Err(_) => Ok(Group::open(&group_path(plan)?)?),
+    }
 }
 
 /// The configuration that a running container was made from, as far as a further program needs it.
@@ -128,8 +146,9 @@ fn surroundings(paths: &Paths, plan: &LaunchPlan, shared: &Shared) -> Result<Sur
 
 /// Removes what a container may have left on the host, killing what still runs. Mounts and namespaces go with its processes.
 pub(super) fn destroy(plan: &LaunchPlan) -> Result<(), Error> {
-    match plan.options.cgroup_parent {
-        None => Ok(cgroup::destroy(&plan.id)?),
-        Some(_) => Ok(group(plan)?.remove()?),
+    if plan.network.mode == NetworkMode::Pasta {
+        crate::rootless::pasta::disconnect(&plan.state_dir);
     }
+    let usual = plan.options.cgroup_parent.is_none() && !plan.state_dir.join(GROUP_FILE).exists();
+    if usual { Ok(cgroup::destroy(&plan.id)?) } else { Ok(group(plan)?.remove()?) }
 }
