@@ -100,6 +100,19 @@ pub enum Error {
     /// A system-call filter of the user's.
     #[error(transparent)]
     Profile(#[from] crate::ProfileError),
+    /// Limits of a user without root.
+    #[error(
+        "limits need a control group that was delegated to this user (docs/rootless.md); leave them out, or ask an administrator"
+    )]
+    NotDelegated(#[source] cgroup::Error),
+    /// Something that only root may do.
+    #[error("{what} needs root{hint}")]
+    NeedsRoot {
+        /// What was asked.
+        what: &'static str,
+        /// What to do instead; begins with "; " or is empty.
+        hint: &'static str,
+    },
     /// A guest program is missing from the installation.
     #[error("{} is missing; build and install all of Coracle (`make build`)", .0.display())]
     MissingProgram(PathBuf),

@@ -98,6 +98,9 @@ impl RunRequest {
     /// Resolves the image and merges what it says with what was asked.
     pub(crate) fn plan(&self, engine: &Engine) -> Result<LaunchPlan, Error> {
         self.check()?;
+        if engine.is_rootless() {
+            self.check_rootless()?;
+        }
         let reference: Reference = self.image.parse()?;
         let image = engine.images()?.resolve(&reference)?;
         self.check_platform(&image)?;

@@ -86,7 +86,11 @@ impl Start<'_> {
         };
         let resources = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref());
         let asked = group_path(self.plan)?;
-        let group = Group::create(&asked, Manager::Cgroupfs, resources, policy, false)?;
+        let made = Group::create(&asked, Manager::Cgroupfs, resources, policy, false);
+        let group = match made {
+            Err(error) if self.paths.is_rootless() => return Err(Error::NotDelegated(error)),
+            other => other?,
+        };
         if *group.path() != asked {
             // Below this user's own group: where it was delegated.
             let file = self.plan.state_dir.join(GROUP_FILE);

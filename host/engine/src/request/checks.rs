@@ -21,6 +21,7 @@ impl RunRequest {
         }
         crate::limits::check(&self.resources, self.isolation)?;
         self.check_limits()?;
+        self.check_user_mode()?;
         let names = [("host", &self.hostname), ("domain", &self.options.domainname)];
         for (kind, name) in names {
             if let Some(name) = name.as_ref().filter(|name| !is_hostname(name)) {
@@ -30,6 +31,19 @@ impl RunRequest {
             }
         }
         Ok(())
+    }
+
+    /// What a user without root cannot have.
+    pub(super) fn check_rootless(&self) -> Result<(), Error> {
+        let what = match self.isolation {
+            Isolation::Unikernel => "the unikernel level",
+            Isolation::Microvm => "the microVM level",
+            Isolation::Container => match self.options.user {
+                UserMode::Host => return Ok(()),
+                _ => "--userns, --uidmap or --gidmap",
+            },
+        };
+        Err(Error::NeedsRoot { what, hint: " for now; a container in this user's own namespace does without" })
     }
 
     fn check_network(&self) -> Result<(), Error> {
@@ -101,6 +115,16 @@ impl RunRequest {
                 Err(Error::Unsupported { what, level: self.isolation, hint: "; leave it out, or use --as container" })
             }
             None => Ok(()),
+        }
+    }
+
+    /// Without a user namespace, `keep-id` would mean nothing.
+    fn check_user_mode(&self) -> Result<(), Error> {
+        match self.options.user {
+            UserMode::KeepId => Err(Error::Invalid(
+                "--userns keep-id is for users without root, and not there yet; use --uidmap as root".to_owned(),
+            )),
+            _ => Ok(()),
         }
     }
 

@@ -12,6 +12,8 @@ use crate::Error;
 use crate::launch::PASTA_DNS;
 
 const PID_FILE: &str = "pasta.pid";
+/// Where the namespace is mounted: pasta gives up the right to open it in /proc before it does.
+const NAMESPACE: &str = "netns";
 
 /// Connects the network namespace of a process; returns when the interface is configured and ports are open.
 pub(crate) fn connect(plan: &LaunchPlan, process: i32) -> Result<(), Error> {
@@ -26,7 +28,7 @@ pub(crate) fn connect(plan: &LaunchPlan, process: i32) -> Result<(), Error> {
         }
         ports.iter().for_each(|port| drop(command.args([flag, port])));
     }
-    command.arg("--netns").arg(format!("/proc/{process}/ns/net"));
+    command.arg("--netns").arg(show_namespace(&plan.state_dir, process)?);
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let output = command
         .output()
@@ -41,6 +43,15 @@ pub(crate) fn connect(plan: &LaunchPlan, process: i32) -> Result<(), Error> {
     )))
 }
 
+/// Mounts the network namespace at a file, in this process's mounts only.
+fn show_namespace(state_dir: &Path, process: i32) -> Result<PathBuf, Error> {
+    let place = state_dir.join(NAMESPACE);
+    fs::File::create(&place).map_err(Error::file("creating", &place))?;
+    rustix::mount::mount_bind(format!("/proc/{process}/ns/net"), &place)
+        .map_err(|e| Error::System("showing the network namespace to pasta", e.into()))?;
+    Ok(place)
+}
+
 fn forward(mapping: &PortMapping) -> String {
     let ports = format!("{}:{}", mapping.host_port, mapping.port);
     if mapping.host_ip.is_unspecified() { ports } else { format!("{}/{ports}", mapping.host_ip) }
@@ -48,6 +59,10 @@ fn forward(mapping: &PortMapping) -> String {
 
 /// Ends the program that served an instance, if there is one.
 pub(crate) fn disconnect(state_dir: &Path) {
+    let place = state_dir.join(NAMESPACE);
+    // Mounted in the supervisor's namespace only.
+    let _ = rustix::mount::unmount(&place, rustix::mount::UnmountFlags::DETACH);
+    let _ = fs::remove_file(&place);
     let file = pid_file(state_dir);
     let Ok(text) = fs::read_to_string(&file) else { return };
     let pid = text.trim().parse().ok().and_then(Pid::from_raw);
