@@ -23,7 +23,7 @@ pub(crate) use files::{CommitArgs, CpArgs, DiffArgs, ExportArgs, UpdateArgs};
 pub(crate) use images::{ImageCommand, ImageNames, LoadArgs, LsArgs, PackArgs, SaveArgs};
 pub(crate) use instances::{KillArgs, LogsArgs, Names, PsArgs, RmArgs, StopArgs};
 pub(crate) use limits::Limits;
-pub(crate) use run::{NamespaceArgs, NetworkArgs, ResourceArgs, RunArgs, SecurityArgs, StorageArgs, Trace, VolumeArg};
+pub(crate) use run::{NamespaceArgs, ResourceArgs, RunArgs, SecurityArgs, StorageArgs, Trace, VolumeArg};
 pub(crate) use system::{CompletionArgs, KernelCommand, SystemCommand};
 pub(crate) use volumes::{VolumeCommand, VolumeLsArgs};
 

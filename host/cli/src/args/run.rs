@@ -15,7 +15,7 @@ use super::exec::StreamArgs;
 use super::lifecycle::LifecycleArgs;
 use super::limits::Limits;
 pub(crate) use namespaces::NamespaceArgs;
-pub(crate) use network::NetworkArgs;
+use network::NetworkArgs;
 pub(crate) use resources::ResourceArgs;
 pub(crate) use security::SecurityArgs;
 pub(crate) use storage::{StorageArgs, VolumeArg};

@@ -26,7 +26,9 @@ pub(crate) fn connect(plan: &LaunchPlan, process: i32) -> Result<(), Error> {
         if ports.is_empty() {
             command.args([flag, "none"]);
         }
-        ports.iter().for_each(|port| drop(command.args([flag, port])));
+        for port in &ports {
+            command.args([flag, port]);
+        }
     }
     command.arg("--netns").arg(show_namespace(&plan.state_dir, process)?);
     command.stdin(Stdio::null()).stdout(Stdio::null());
@@ -35,6 +37,11 @@ pub(crate) fn connect(plan: &LaunchPlan, process: i32) -> Result<(), Error> {
         .map_err(|e| Error::System("starting pasta (install the package passt, or use --network none or host)", e))?;
     if output.status.success() {
         return Ok(());
+    }
+    let tun = fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+    if let Err(error) = tun {
+        let action = "opening (pasta needs it; have an administrator give everybody access, as udev does)";
+        return Err(Error::File { action, path: "/dev/net/tun".into(), source: error });
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(Error::Invalid(format!(
