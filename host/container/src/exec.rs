@@ -93,10 +93,19 @@ fn clone_into(target: &Target<'_>) -> Result<Cloned, Error> {
     rustix::thread::move_into_thread_name_spaces(target.pidfd, born_inside).map_err(error)?;
     let cloned = jail::clone_process(Namespaces::NONE, target.cgroup.birth_directory());
     if !matches!(cloned, Ok(Cloned::Child)) {
-        rustix::thread::move_into_thread_name_spaces(own.as_fd(), born_inside).map_err(error)?;
+        go_back(own.as_fd()).map_err(error)?;
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(error)?;
     }
     Ok(cloned?)
+}
+
+/// Lets later children be born in the caller's own process namespace again. Who is root in a user namespace only has no right
+/// to that, as the namespace belongs to another: its later children are born in the container's.
+pub(crate) fn go_back(own: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    match rustix::thread::move_into_thread_name_spaces(own, ThreadNameSpaceType::PROCESS_ID) {
+        Err(Errno::PERM) => Ok(()),
+        other => other,
+    }
 }
 
 /// Becomes a further program, or reports why not and ends.

@@ -50,6 +50,12 @@ pub fn enter(paths: &Paths, join: Option<&str>) -> Result<(), Error> {
     }
 }
 
+/// Whether the namespace has no other user and group than the user's own.
+pub(crate) fn has_one_id() -> bool {
+    let map = std::fs::read_to_string("/proc/self/gid_map").unwrap_or_default();
+    map.lines().count() == 1 && map.split_whitespace().last() == Some("1")
+}
+
 /// The image of a plan as a directory, unpacked by the first instance that needs it.
 pub(crate) fn tree(paths: &Paths, plan: &LaunchPlan) -> Result<PathBuf, Error> {
     let tree = path_of(paths, &plan.image_digest);

@@ -35,6 +35,10 @@ pub(crate) struct Surroundings {
     pub(crate) init: Option<PathBuf>,
     /// Mappings of `--userns auto` and of a user without root.
     pub(crate) mappings: Option<(Vec<IdMapping>, Vec<IdMapping>)>,
+    /// Whether the group of terminals, 5, has no meaning here: a user with one id only.
+    pub(crate) no_terminal_group: bool,
+    /// A copy of the other container's /dev/shm.
+    pub(crate) shm: Option<PathBuf>,
     /// Whether the engine runs in a user namespace: nodes cannot be made, and much of /sys is not its own.
     pub(crate) rootless: bool,
 }

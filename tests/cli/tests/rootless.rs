@@ -125,7 +125,10 @@ fn a_container_of_a_user() {
     let script = "id -u; touch /etc/new /root/x && rm -r /root && mkdir /root && ls /root | wc -l; hostname; echo > /dev/null && echo ok";
     let out = user.shell(&[&none[..], &["--hostname", "box"]].concat(), script);
     assert_eq!(out, "0\n0\nbox\nok\n");
-    assert_eq!(user.shell(&[&none[..], &["-u", "5:6"]].concat(), "id -u; touch /tmp/x; stat -c '%u %g' /tmp/x"), "5\n5 6\n");
+    assert_eq!(
+        user.shell(&[&none[..], &["-u", "5:6"]].concat(), "id -u; touch /tmp/x; stat -c '%u %g' /tmp/x"),
+        "5\n5 6\n"
+    );
     assert_eq!(user.shell(&[&none[..], &["--read-only"]].concat(), "touch /x 2>/dev/null || echo ro"), "ro\n");
     let done = user.coracle(&["run", "--rm", "--network", "none", "busybox", "busybox", "sh", "-c", "exit 7"]);
     assert_eq!(done.code, 7, "{}", done.err);
@@ -136,8 +139,26 @@ fn a_container_of_a_user() {
 #[test]
 fn the_life_of_an_instance() {
     let Some(user) = User::with_busybox(&ids()) else { return };
-    user.coracle(&["run", "-d", "--name", "one", "--network", "none", "-v", "data:/data", "busybox", "busybox", "sh", "-c", "echo hello; touch /data/kept; exec sleep 1000"]).ok();
-    assert_eq!(user.coracle(&["exec", "one", "busybox", "sh", "-c", "id -u; hostname; cat /proc/1/comm"]).ok().lines().count(), 3);
+    user.coracle(&[
+        "run",
+        "-d",
+        "--name",
+        "one",
+        "--network",
+        "none",
+        "-v",
+        "data:/data",
+        "busybox",
+        "busybox",
+        "sh",
+        "-c",
+        "echo hello; touch /data/kept; exec sleep 1000",
+    ])
+    .ok();
+    assert_eq!(
+        user.coracle(&["exec", "one", "busybox", "sh", "-c", "id -u; hostname; cat /proc/1/comm"]).ok().lines().count(),
+        3
+    );
     eventually("the output is logged", 5, || user.coracle(&["logs", "one"]).out == "hello\n");
     let shared = ["run", "--rm", "--network", "container:one", "--pid", "container:one", "busybox", "busybox", "ps"];
     assert!(user.coracle(&shared).ok().contains("sleep 1000"));
@@ -158,9 +179,27 @@ fn a_network_through_pasta() {
         return;
     }
     let Some(user) = User::with_busybox(&ids()) else { return };
-    let out = user.shell(&[], "ip -4 -o address | grep -v ' lo ' | awk '{print $4}'; ip route | grep -c default; cat /etc/resolv.conf");
+    let out = user.shell(
+        &[],
+        "ip -4 -o address | grep -v ' lo ' | awk '{print $4}'; ip route | grep -c default; cat /etc/resolv.conf",
+    );
     assert_eq!(out, "192.0.2.2/24\n1\nnameserver 169.254.1.1\n");
-    let server = ["run", "-d", "--name", "web", "-p", "127.0.0.1:8081:8080", "busybox", "busybox", "httpd", "-f", "-p", "8080", "-h", "/etc"];
+    let server = [
+        "run",
+        "-d",
+        "--name",
+        "web",
+        "-p",
+        "127.0.0.1:8081:8080",
+        "busybox",
+        "busybox",
+        "httpd",
+        "-f",
+        "-p",
+        "8080",
+        "-h",
+        "/etc",
+    ];
     user.coracle(&server).ok();
     let fetch = ["wget", "-q", "-O", "-", "http://127.0.0.1:8081/hostname"];
     eventually("the published port answers", 5, || user.sandbox.run("busybox", &fetch).code == 0);
@@ -174,7 +213,8 @@ fn a_network_through_pasta() {
 #[test]
 fn what_a_user_cannot_have() {
     let Some(user) = User::with_busybox(&ids()) else { return };
-    let run = |flags: &[&str]| user.coracle(&[&["run", "--rm"], flags, &["busybox", "busybox", "true"]].concat()).fails(125);
+    let run =
+        |flags: &[&str]| user.coracle(&[&["run", "--rm"], flags, &["busybox", "busybox", "true"]].concat()).fails(125);
     assert!(run(&["--network", "bridge"]).contains("the bridge needs root"));
     assert!(run(&["--network", "none", "-m", "64m"]).contains("delegated"));
     assert!(run(&["--network", "none", "--as", "unikernel"]).contains("needs root"));
@@ -187,7 +227,10 @@ fn what_a_user_cannot_have() {
 #[test]
 fn a_user_without_further_ids() {
     let Some(user) = User::with_busybox("") else { return };
-    assert_eq!(user.shell(&["--network", "none"], "cat /proc/self/uid_map | tr -s ' '; id -u"), format!(" 0 {UID} 1\n0\n"));
+    assert_eq!(
+        user.shell(&["--network", "none"], "cat /proc/self/uid_map | tr -s ' '; id -u"),
+        format!(" 0 {UID} 1\n0\n")
+    );
     user.assert_clean();
 }
 

@@ -6,7 +6,7 @@ use jail::{CloneError, Cloned};
 use oci_spec::runtime::LinuxNamespaceType as Type;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::DumpableBehavior;
-use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType};
+use rustix::thread::LinkNameSpaceType;
 
 use crate::error::{Error, Stage};
 use crate::spec::Namespaces;
@@ -45,7 +45,7 @@ pub(crate) fn born_in(
     let cloned = clone();
     if !matches!(cloned, Ok(Cloned::Child)) {
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(error)?;
-        rustix::thread::move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::PROCESS_ID).map_err(error)?;
+        crate::exec::go_back(own.as_fd()).map_err(error)?;
     }
     Ok(cloned?)
 }

@@ -1,6 +1,6 @@
 //! A plan as a container.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use cgroup::{DevicePolicy, Group, GroupPath, Manager};
 use container::{Io, Options, Request, RootSource};
@@ -9,6 +9,7 @@ use oci_spec::runtime::Spec;
 use plan::options::SeccompChoice;
 use plan::{LaunchPlan, NetworkMode};
 
+use super::shared::Other;
 use super::{EtcFiles, Shared};
 use crate::spec::{self, Surroundings};
 use crate::{Error, Paths};
@@ -31,6 +32,9 @@ impl Start<'_> {
     ) -> Result<container::Running, Error> {
         let mut around = surroundings(self.paths, self.plan, self.shared)?;
         around.etc = self.etc.bindings();
+        // Held until the container has made its own copy.
+        let shm = self.shared.ipc.as_ref().map(Other::shared_memory).transpose()?;
+        around.shm = shm.as_ref().map(|shm| format!("/proc/self/fd/{}", shm.as_raw_fd()).into());
         let mut spec = spec::spec(self.plan, &around)?;
         let group = self.group(&spec)?;
         let started = self.start(&mut spec, &group, io, connection, record);
@@ -70,7 +74,11 @@ impl Start<'_> {
             options: Options { default_filter: has_default_filter(plan), ..Options::default() },
         })?;
         if let Some((network, lease)) = connection {
-            network.connect_veth(lease, created.netns()?.as_fd())?;
+            match created.netns() {
+                Ok(netns) => network.connect_veth(lease, netns.as_fd())?,
+                // It has ended: its own reason is the one to tell.
+                Err(error) => return Err(created.start().err().unwrap_or(error).into()),
+            }
         }
         if plan.network.mode == NetworkMode::Pasta {
             crate::rootless::pasta::connect(plan, created.pid())?;
@@ -144,6 +152,7 @@ fn surroundings(paths: &Paths, plan: &LaunchPlan, shared: &Shared) -> Result<Sur
         ipc_of: shared.ipc.as_ref().map(|other| other.process),
         init,
         rootless: paths.is_rootless(),
+        no_terminal_group: paths.is_rootless() && crate::rootless::has_one_id(),
         ..Surroundings::default()
     })
 }

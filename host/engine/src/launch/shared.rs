@@ -1,9 +1,13 @@
 //! The containers whose namespaces a new one enters.
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
 use plan::options::{IpcMode, PidMode};
 use plan::{InstanceId, LaunchPlan, NetworkMode};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::OpenTreeFlags;
+use rustix::thread::LinkNameSpaceType;
 
 use crate::{Error, Instances, Paths};
 
@@ -22,6 +26,29 @@ pub(crate) struct Other {
     pub(crate) process: i32,
     /// Its directory.
     pub(crate) dir: PathBuf,
+}
+
+impl Other {
+    /// A copy of the mount of its /dev/shm, attached nowhere. Only from inside of its mount namespace can it be copied.
+    pub(crate) fn shared_memory(&self) -> Result<OwnedFd, Error> {
+        let error = |e: rustix::io::Errno| {
+            Error::System("sharing the other container's /dev/shm (Linux 6.15 or newer)", e.into())
+        };
+        let open = |path: &str| rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(error);
+        let (own, theirs) = (open("/proc/self/ns/mnt")?, open(&format!("/proc/{}/ns/mnt", self.process))?);
+        let enter = |namespace: &OwnedFd| {
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Mount))
+        };
+        enter(&theirs).map_err(error)?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let copy = rustix::mount::open_tree(CWD, "/dev/shm", flags);
+        if let Err(errno) = enter(&own) {
+            // The kernel has no reason to refuse. If it does, nothing that this process does next can be right.
+            eprintln!("cannot return to the host's mounts: {errno}");
+            std::process::abort();
+        }
+        copy.map_err(error)
+    }
 }
 
 impl Shared {

@@ -53,7 +53,7 @@ fn system(plan: &LaunchPlan, around: &Surroundings) -> Vec<Mount> {
         _ => mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", mode]),
     };
     let mut pts = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
-    if !around.rootless || around.mappings.is_none() {
+    if !around.no_terminal_group {
         pts.push("gid=5");
     }
     let mut all = vec![
@@ -66,7 +66,7 @@ fn system(plan: &LaunchPlan, around: &Surroundings) -> Vec<Mount> {
         all.push(mount("/sys/fs/cgroup", "cgroup", "cgroup", &[mode, "nosuid", "noexec", "nodev"]));
     }
     let flags = ["nosuid", "noexec", "nodev"];
-    match (&options.ipc, around.ipc_of) {
+    match (&options.ipc, &around.shm) {
         (IpcMode::Host, _) => {
             // It shows the queues of the namespace that mounts it.
             if !around.rootless {
@@ -74,10 +74,9 @@ fn system(plan: &LaunchPlan, around: &Surroundings) -> Vec<Mount> {
             }
             all.push(mount("/dev/shm", "bind", "/dev/shm", &["rbind", "nosuid", "noexec", "nodev"]));
         }
-        (IpcMode::Container(_), Some(pid)) => {
+        (IpcMode::Container(_), Some(theirs)) => {
             all.push(mount("/dev/mqueue", "mqueue", "mqueue", &flags));
-            let theirs = format!("/proc/{pid}/root/dev/shm");
-            all.push(mount("/dev/shm", "bind", &theirs, &["rbind", "nosuid", "noexec", "nodev"]));
+            all.push(mount("/dev/shm", "bind", &theirs.to_string_lossy(), &["bind", "nosuid", "noexec", "nodev"]));
         }
         _ => {
             let size = format!("size={}", options.shm_size.unwrap_or(SHM));
