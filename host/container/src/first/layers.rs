@@ -38,7 +38,7 @@ pub(super) fn stack(image: &OwnedFd, layer: Option<&Path>, manner: Manner, setup
 
 /// The root of a container that has ended, with the layer that it left.
 pub(crate) fn reopen(image: &OwnedFd, layer: &Path) -> io::Result<OwnedFd> {
-    Ok(overlay_by_descriptor(image, &disk_layers(layer)?, false)?)
+    Ok(overlay_by_descriptor(image, &disk_layers(layer)?, Manner { volatile: false, user_attributes: false })?)
 }
 
 /// The directories of the writable layer, which must be on one file system.

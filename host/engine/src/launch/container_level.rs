@@ -1,6 +1,6 @@
 //! A plan as a container.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 use cgroup::{DevicePolicy, Group, GroupPath, Manager};
 use container::{Io, Options, Request, RootSource};
@@ -9,7 +9,6 @@ use oci_spec::runtime::Spec;
 use plan::options::SeccompChoice;
 use plan::{LaunchPlan, NetworkMode};
 
-use super::shared::Other;
 use super::{EtcFiles, Shared};
 use crate::spec::{self, Surroundings};
 use crate::{Error, Paths};
@@ -33,8 +32,9 @@ impl Start<'_> {
         let mut around = surroundings(self.paths, self.plan, self.shared)?;
         around.etc = self.etc.bindings();
         // Held until the container has made its own copy.
-        let shm = self.shared.ipc.as_ref().map(Other::shared_memory).transpose()?;
-        around.shm = shm.as_ref().map(|shm| format!("/proc/self/fd/{}", shm.as_raw_fd()).into());
+        let place = self.plan.state_dir.join("shm");
+        let shm = self.shared.ipc.as_ref().map(|other| other.shared_memory(place)).transpose()?;
+        around.shm = shm.as_ref().map(|shm| shm.path().to_owned());
         let mut spec = spec::spec(self.plan, &around)?;
         let group = self.group(&spec)?;
         let started = self.start(&mut spec, &group, io, connection, record);

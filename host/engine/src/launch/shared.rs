@@ -1,12 +1,12 @@
 //! The containers whose namespaces a new one enters.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plan::options::{IpcMode, PidMode};
 use plan::{InstanceId, LaunchPlan, NetworkMode};
 use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::OpenTreeFlags;
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags};
 use rustix::thread::LinkNameSpaceType;
 
 use crate::{Error, Instances, Paths};
@@ -29,11 +29,10 @@ pub(crate) struct Other {
 }
 
 impl Other {
-    /// A copy of the mount of its /dev/shm, attached nowhere. Only from inside of its mount namespace can it be copied.
-    pub(crate) fn shared_memory(&self) -> Result<OwnedFd, Error> {
-        let error = |e: rustix::io::Errno| {
-            Error::System("sharing the other container's /dev/shm (Linux 6.15 or newer)", e.into())
-        };
+    /// Shows its /dev/shm at a place of the host for a moment, from where a bind mount can be made. Only from inside of its
+    /// mount namespace can it be copied.
+    pub(crate) fn shared_memory(&self, place: PathBuf) -> Result<SharedMemory, Error> {
+        let error = |e: rustix::io::Errno| Error::System("sharing the other container's /dev/shm", e.into());
         let open = |path: &str| rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(error);
         let (own, theirs) = (open("/proc/self/ns/mnt")?, open(&format!("/proc/{}/ns/mnt", self.process))?);
         let enter = |namespace: &OwnedFd| {
@@ -47,7 +46,29 @@ impl Other {
             eprintln!("cannot return to the host's mounts: {errno}");
             std::process::abort();
         }
-        copy.map_err(error)
+        let copy = copy.map_err(error)?;
+        std::fs::create_dir(&place).map_err(Error::file("creating", &place))?;
+        let shown = SharedMemory(place);
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        rustix::mount::move_mount(&copy, "", CWD, &shown.0, flags).map_err(error)?;
+        Ok(shown)
+    }
+}
+
+/// A mount of another container's /dev/shm on the host, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct SharedMemory(PathBuf);
+
+impl SharedMemory {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(&self.0, UnmountFlags::DETACH);
+        let _ = std::fs::remove_dir(&self.0);
     }
 }
 
