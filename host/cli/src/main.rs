@@ -15,7 +15,16 @@ use crate::args::Cli;
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
+/// The commands whose processes are seen from inside a container before they execute its program.
+const ENTERING: [&str; 4] = ["run", "start", "restart", "exec"];
+
 fn main() -> ExitCode {
+    if std::env::args_os().any(|argument| ENTERING.iter().any(|command| argument == *command))
+        && let Err(error) = engine::protect_own_program()
+    {
+        eprintln!("coracle: cannot protect this program's own file: {error}");
+        return ExitCode::from(125);
+    }
     // Usage errors leave with 125 as Docker's do: 1 and 2 are the program's to use.
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         let code = if error.use_stderr() { 125 } else { 0 };

@@ -9,7 +9,7 @@
 //! who opens `/proc/PID/exe` gets that mount, and nobody can make it writable, because it is in no mount namespace. Unlike
 //! a copy in memory it costs no memory, and no control group is charged for it.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,9 +24,12 @@ const OWN: &str = "/proc/self/exe";
 /// Returns if this program's file cannot be written to through `/proc/PID/exe`; otherwise executes the program again so that
 /// it cannot. To be called first of all: the program starts anew, with the same arguments and environment.
 ///
+/// `remember` is added to the environment: the name of a file on a mount that is attached nowhere says nothing, so who wants
+/// to know where the program was has to write it down before.
+///
 /// # Errors
 /// The error of the system call that failed. No container may be started then.
-pub fn protect_own_program() -> io::Result<()> {
+pub fn protect_own_program(remember: &[(&str, &OsStr)]) -> io::Result<()> {
     if is_protected()? {
         return Ok(());
     }
@@ -41,14 +44,16 @@ pub fn protect_own_program() -> io::Result<()> {
         }
         other => other?,
     };
-    let bytes = |text: std::ffi::OsString| CString::new(text.into_vec()).map_err(io::Error::from);
+    let bytes = |text: OsString| CString::new(text.into_vec()).map_err(io::Error::from);
     let args = std::env::args_os().map(bytes).collect::<io::Result<_>>()?;
-    let variable = |(mut name, value): (std::ffi::OsString, std::ffi::OsString)| {
+    let variable = |(mut name, value): (OsString, OsString)| {
         name.push("=");
         name.push(value);
         bytes(name)
     };
-    let env = std::env::vars_os().map(variable).collect::<io::Result<_>>()?;
+    let inherited = std::env::vars_os().filter(|(name, _)| remember.iter().all(|(other, _)| name != other));
+    let added = remember.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let env = inherited.chain(added).map(variable).collect::<io::Result<_>>()?;
     Err(ExecArgs::new(args, env).exec_fd(program.as_fd()))
 }
 

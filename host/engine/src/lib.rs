@@ -51,7 +51,7 @@ pub use instance::{CheckLog, Checked, Health, Instance, Record, Status};
 pub use lifecycle_request::LifecycleRequest;
 pub use limits::LimitError;
 pub use logs::{LogOptions, Logs};
-pub use paths::Paths;
+pub use paths::{Paths, protect_own_program};
 use plan::ExitStatus;
 pub use request::RunRequest;
 pub use rootless::{IdError, enter as enter_user_namespace};

@@ -110,9 +110,20 @@ impl Paths {
     }
 }
 
+/// Makes the file of the running program unwritable for programs of containers, by executing it again: see
+/// [`container::protect_own_program`]. To be called first by a program that starts or enters instances.
+///
+/// # Errors
+/// The error of the system call that failed.
+pub fn protect_own_program() -> std::io::Result<()> {
+    container::protect_own_program(&[(LIBEXEC, default_libexec().as_os_str())])
+}
+
+const LIBEXEC: &str = "CORACLE_LIBEXEC";
+
 /// Guest programs lie beside `coracle`, or in `../libexec/coracle` of where it is installed; `CORACLE_LIBEXEC` overrides both.
 fn default_libexec() -> PathBuf {
-    if let Some(dir) = std::env::var_os("CORACLE_LIBEXEC") {
+    if let Some(dir) = std::env::var_os(LIBEXEC) {
         return dir.into();
     }
     let own = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned)).unwrap_or_default();

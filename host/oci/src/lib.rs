@@ -36,11 +36,11 @@ const ENTERING: [&str; 4] = ["create", "run", "exec", "restore"];
 /// Does what the arguments say and returns the exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if arguments.iter().any(|argument| ENTERING.iter().any(|command| argument == command)) {
-        if let Err(error) = container::protect_own_program() {
-            Log::from_arguments(&arguments).error(&format!("cannot protect the runtime's own program: {error}"));
-            return ExitCode::FAILURE;
-        }
+    if arguments.iter().any(|argument| ENTERING.iter().any(|command| argument == command))
+        && let Err(error) = container::protect_own_program(&[])
+    {
+        Log::from_arguments(&arguments).error(&format!("cannot protect the runtime's own program: {error}"));
+        return ExitCode::FAILURE;
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
