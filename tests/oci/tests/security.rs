@@ -3,6 +3,8 @@
 //!
 //! Comments name the releases for which an attack is known to work (or seen to, with `CORACLE_OCI_BIN`).
 
+#[path = "security/console.rs"]
+mod console;
 #[path = "security/descriptors.rs"]
 mod descriptors;
 #[path = "security/image.rs"]

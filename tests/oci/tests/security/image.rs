@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{Canary, SECRET};
 
 /// Links in place of what a runtime makes, mounts on or opens (runc CVE-2019-19921, CVE-2023-27561, CVE-2023-28642; youki
-/// CVE-2025-54867). An absolute target means a path of the image. The container starts with it, or is refused.
+/// CVE-2025-54867; runc 1.1.5 makes links in the host's directory if /dev is one). An absolute target means a path of the image. The container starts with it, or is refused.
 #[test]
 fn links_in_place_of_mount_points_lead_nowhere() {
     let runtime = Runtime::new();
