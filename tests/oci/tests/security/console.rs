@@ -62,8 +62,7 @@ fn the_console_is_the_terminal() {
                 let canary = Canary::new();
                 let secret = canary.secret();
                 let target = if to_host { secret.as_path() } else { pattern };
-                let mut bundle =
-                    Bundle::new("cat /proc/self/mountinfo; [ -w /proc/sys/kernel/core_pattern ] && echo open; true");
+                let mut bundle = Bundle::new("cat /proc/self/mountinfo; true");
                 bundle.without_mount("/dev");
                 if in_volume {
                     let volume = bundle.path().join("dev");

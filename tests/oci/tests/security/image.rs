@@ -116,3 +116,33 @@ fn masks_are_the_device_or_nothing() {
         assert!(!done.stdout.contains("covered") || done.status != 0, "nothing covers the masked path: {done:?}");
     }
 }
+
+/// Files that the runtime itself reads may be pipes that nobody writes to, or endless: the start must neither hang nor take the
+/// host's memory.
+#[test]
+fn files_that_are_none_hold_nothing_up() {
+    let runtime = Runtime::new();
+    for target in ["pipe", "/dev/zero", "/proc/kmsg", "/proc/self/fd/0", "loop"] {
+        let mut bundle = Bundle::new("echo $HOME");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            bundle.inside("etc/pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o644),
+            0,
+        )
+        .unwrap();
+        bundle.link("etc/passwd", target.as_ref()).link("etc/group", target.as_ref()).link("etc/loop", "loop".as_ref());
+        assert_eq!(runtime.run(&bundle).ok(), "/\n", "{target}");
+    }
+    for program in ["/etc/pipe", "/dev/zero", "/etc/loop", "/proc/self/fd/0", "/proc/self/root", "/"] {
+        let mut bundle = Bundle::new("");
+        bundle.link("etc/loop", "loop".as_ref());
+        let pipe = bundle.inside("etc/pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o755);
+        rustix::fs::mknodat(rustix::fs::CWD, pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        bundle.config["process"]["args"] = json!([program]);
+        let done = runtime.run(&bundle);
+        assert!(done.status > 0 && !done.stderr.contains("panic"), "{program}: {done:?}");
+    }
+}

@@ -97,3 +97,20 @@ fn ids_are_no_paths() {
         }
     }
 }
+
+/// The root file system is in the bundle, or where an absolute path says. A magic link says nothing: it is a descriptor of
+/// whoever resolves it.
+#[test]
+fn a_root_is_no_magic_link() {
+    let runtime = Runtime::new();
+    let canary = crate::Canary::new();
+    for path in ["/proc/self/root", "/proc/self/cwd", "/proc/self/fd/3", "../", "link", "climbing/.."] {
+        let mut bundle = Bundle::new("echo started");
+        std::os::unix::fs::symlink("/proc/self/root", bundle.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(canary.path(), bundle.path().join("climbing")).unwrap();
+        bundle.config["root"]["path"] = json!(path);
+        let done = runtime.run(&bundle);
+        assert!(done.status != 0 && done.stdout.is_empty(), "{path}: {done:?}");
+    }
+    canary.assert_untouched();
+}

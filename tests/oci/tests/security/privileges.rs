@@ -86,3 +86,30 @@ fn a_joining_process_shows_nothing() {
     let seen = std::fs::read_to_string(bundle.inside("seen")).unwrap_or_default();
     assert_eq!(seen, "", "a program inside has seen the runtime");
 }
+
+/// In a user namespace root is nobody on the host: it reads no file of the host's root, and what it makes is not root's.
+#[test]
+fn root_of_a_user_namespace_is_nobody_on_the_host() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let runtime = Runtime::new();
+    let mut bundle = Bundle::new(
+        "id -u; cat /volume/private 2>/dev/null; touch /volume/open/made; chmod 4755 /volume/open/made; \
+         chown 0:0 /volume/private 2>/dev/null || echo refused; mknod /volume/open/disk b 8 0 2>/dev/null || echo refused; \
+         cat /proc/self/uid_map | tr -s ' '; (echo core > /proc/sys/kernel/core_pattern) 2>/dev/null && echo open; true",
+    );
+    let volume = bundle.path().join("volume");
+    std::fs::create_dir_all(volume.join("open")).unwrap();
+    std::fs::set_permissions(bundle.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(volume.join("open"), PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::write(volume.join("private"), "the host's own").unwrap();
+    std::fs::set_permissions(volume.join("private"), PermissionsExt::from_mode(0o600)).unwrap();
+    chown(bundle.inside("/"), Some(100_000), Some(100_000)).unwrap();
+    bundle.bind(&volume, "/volume");
+    let mapping = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
+    bundle.config["linux"]["uidMappings"] = mapping.clone();
+    bundle.config["linux"]["gidMappings"] = mapping;
+    bundle.config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "user" }));
+    let text = runtime.run(&bundle).ok();
+    assert_eq!(text, "0\nrefused\nrefused\n 0 100000 65536\n");
+    assert_eq!(std::fs::metadata(volume.join("open/made")).unwrap().uid(), 100_000);
+}
