@@ -13,5 +13,14 @@ if [ -r "$unified" ]; then
     [ -e "$dir" ] || { mkdir "$dir" && made+=("$dir"); }
     mount -t cgroup -o "$controller" cgroup "$dir" 2>/dev/null || true
   done
-  trap 'for dir in "${made[@]:-}"; do [ -z "$dir" ] || { umount "$dir"; rmdir "$dir"; } 2>/dev/null || true; done' EXIT
+  # A hierarchy with groups, or with dying ones, would outlive its last mount.
+  leave() {
+    for dir in "${made[@]:-}"; do
+      [ -n "$dir" ] || continue
+      find "$dir" -mindepth 1 -depth -type d -exec rmdir {} +
+      sleep 0.5
+      umount "$dir" && rmdir "$dir"
+    done 2>/dev/null || true
+  }
+  trap leave EXIT
 fi

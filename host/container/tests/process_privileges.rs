@@ -53,9 +53,12 @@ fn capabilities_that_cannot_be() {
         println!("SKIP: capabilities_that_cannot_be: this process holds every capability");
         return;
     }
-    bundle.config["process"]["capabilities"] = json!({ "permitted": ["CAP_SYS_RESOURCE"] });
-    let errors = bundle.fails(125);
-    assert!(errors.contains("the runtime itself does not hold CAP_SYS_RESOURCE"), "{errors}");
+    let mut bundle = Bundle::new(&STATUS);
+    let wanted = json!(["CAP_SYS_RESOURCE", "CAP_KILL"]);
+    bundle.config["process"]["capabilities"] =
+        json!({ "bounding": wanted, "permitted": wanted, "effective": wanted, "inheritable": wanted, "ambient": wanted });
+    let text = bundle.stdout();
+    assert_eq!([field(&text, "CapEff"), field(&text, "CapPrm"), field(&text, "CapAmb")], [KILL; 3]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::invalid::{InvalidProcess, Reason};
 use crate::error::Stage;
-use crate::message::{AtStage, Failure, FailureKind};
+use crate::message::{AtStage, Failure};
 
 /// The names in the order of their numbers (linux/capability.h).
 const NAMES: [&str; 41] = [
@@ -83,6 +83,10 @@ impl Capabilities {
                 "process.capabilities.ambient: {name} is ignored because it is not both permitted and inheritable"
             ));
         }
+        let held = rustix::thread::capabilities(None).map_or(CapabilitySet::all(), |sets| sets.permitted);
+        for name in names(all.permitted.union(all.inheritable).difference(held)) {
+            warnings.push(format!("process.capabilities: {name} is not held here: only a new user namespace can give it"));
+        }
         Ok(Self { ambient: all.ambient.intersection(possible), ..all })
     }
 
@@ -98,30 +102,33 @@ impl Capabilities {
 
     /// After the user has changed: what it holds, and what its programs hold without being marked on the disk.
     pub(super) fn after_user(&self) -> Result<(), Failure> {
-        let sets =
-            CapabilitySets { effective: self.effective, permitted: self.permitted, inheritable: self.inheritable };
-        match rustix::thread::set_capabilities(None, sets) {
-            Err(Errno::PERM) => return Err(self.not_held()),
+        match rustix::thread::set_capabilities(None, self.sets(CapabilitySet::all())) {
+            // "Runtimes SHOULD NOT fail if the container configuration requests capabilities that cannot be granted" (config.md).
+            Err(Errno::PERM) => {
+                let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
+                rustix::thread::set_capabilities(None, self.sets(held)).about(Stage::Privileges, "process.capabilities")?;
+            }
             other => other.about(Stage::Privileges, "process.capabilities")?,
         }
         // An ambient capability is lost with its permitted or inheritable twin, so nothing can be left where none is.
         if !self.permitted.intersection(self.inheritable).is_empty() {
             rustix::thread::clear_ambient_capability_set().about(Stage::Privileges, "process.capabilities.ambient")?;
         }
-        for capability in self.ambient.iter() {
+        let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
+        for capability in self.ambient.intersection(held).iter() {
             rustix::thread::configure_capability_in_ambient_set(capability, true)
                 .about(Stage::Privileges, "process.capabilities.ambient")?;
         }
         Ok(())
     }
 
-    /// Names what was asked for and cannot be given, because this process does not have it itself.
-    fn not_held(&self) -> Failure {
-        let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
-        let lacking = self.permitted.union(self.inheritable).difference(held);
-        let lacking = names(lacking).collect::<Vec<_>>().join(", ");
-        let detail = format!("process.capabilities: the runtime itself does not hold {lacking}");
-        Failure { stage: Stage::Privileges, errno: Errno::PERM.raw_os_error(), detail, kind: FailureKind::Stage }
+    /// What of the sets is in `held`.
+    fn sets(&self, held: CapabilitySet) -> CapabilitySets {
+        CapabilitySets {
+            effective: self.effective.intersection(held),
+            permitted: self.permitted.intersection(held),
+            inheritable: self.inheritable.intersection(held),
+        }
     }
 }
 
