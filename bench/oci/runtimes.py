@@ -17,8 +17,18 @@ STREAMS = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1)
 STREAMS.append((os.POSIX_SPAWN_OPEN, 2, COMPLAINT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
 
 
+PATIENCE = 60
+
+
 class Failed(Exception):
     """A command of a runtime that failed."""
+
+
+def too_long(*_):
+    raise Failed(f"a command has not ended within {PATIENCE} s")
+
+
+signal.signal(signal.SIGALRM, too_long)
 
 
 def spawn(command):
@@ -27,8 +37,10 @@ def spawn(command):
 
 
 def end(pid, command):
-    """Waits for a command; its CPU seconds."""
+    """Waits for a command, not for ever; its CPU seconds."""
+    signal.alarm(PATIENCE)
     _, status, usage = os.wait4(pid, 0)
+    signal.alarm(0)
     if status != 0:
         raise Failed(f"{' '.join(command)}: {os.waitstatus_to_exitcode(status)}: {complaint()}")
     return usage.ru_utime + usage.ru_stime

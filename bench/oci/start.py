@@ -25,7 +25,9 @@ def measure(field, turns):
     if shutil.which("bwrap"):
         single["bubblewrap"] = [shutil.which("bwrap"), "--unshare-all", "--ro-bind", field.rootfs, "/", "/bin/true"]
     for name, runtime in field.runtimes.items():
-        single[name + " run"] = runtime.command("run", "--bundle", field.true, "bench-run-" + name)
+        # youki 0.7 does not always see the end of a program that is so short.
+        if name != "youki":
+            single[name + " run"] = runtime.command("run", "--bundle", field.true, "bench-run-" + name)
     for turn in range(turns + 2):
         for name, runtime in field.runtimes.items():
             wall, cpu = runtime.create(f"bench-{name}-{turn}", field.true).whole()

@@ -55,8 +55,7 @@ fn capabilities_that_cannot_be() {
     }
     let mut bundle = Bundle::new(&STATUS);
     let wanted = json!(["CAP_SYS_RESOURCE", "CAP_KILL"]);
-    bundle.config["process"]["capabilities"] =
-        json!({ "bounding": wanted, "permitted": wanted, "effective": wanted, "inheritable": wanted, "ambient": wanted });
+    bundle.config["process"]["capabilities"] = json!({ "bounding": wanted, "permitted": wanted, "effective": wanted, "inheritable": wanted, "ambient": wanted });
     let text = bundle.stdout();
     assert_eq!([field(&text, "CapEff"), field(&text, "CapPrm"), field(&text, "CapAmb")], [KILL; 3]);
 }

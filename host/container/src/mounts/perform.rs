@@ -7,7 +7,7 @@ use std::path::Path;
 use cgroup::Group;
 use jail::{MountAttr, OpenTreeFlags, clone_tree};
 use oci_spec::runtime::LinuxNamespaceType;
-use rustix::fs::{CWD, OFlags, ResolveFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::mount::{self, FsPickFlags, MountAttrFlags};
 
@@ -146,10 +146,26 @@ fn new_file_system(
         let place = tree.root().place(&mount.destination, Place::Directory)?;
         copy_up::copy(&place, &made)?;
     }
+    if mount.copy_up {
+        keep_mode(&made, options)?;
+    }
     if read_only_later {
         late.read_only.push(made.try_clone()?);
     }
     tree.attach(made, &mount.destination, content, Place::Directory)
+}
+
+/// A mode that was asked for outlives the one that was copied.
+fn keep_mode(made: &OwnedFd, options: &[(std::ffi::CString, Option<std::ffi::CString>)]) -> io::Result<()> {
+    let asked = options.iter().rev().find(|(name, _)| name.as_c_str() == c"mode").and_then(|(_, value)| value.as_ref());
+    match asked.and_then(|value| u32::from_str_radix(value.to_str().ok()?, 8).ok()) {
+        Some(mode) => {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = rustix::fs::openat(made, c".", flags, Mode::empty())?;
+            Ok(rustix::fs::fchmod(root, Mode::from_raw_mode(mode))?)
+        }
+        None => Ok(()),
+    }
 }
 
 /// The kernel makes these only for who owns the namespace that they show; in a user namespace that shares the host's, the

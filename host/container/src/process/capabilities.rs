@@ -85,7 +85,8 @@ impl Capabilities {
         }
         let held = rustix::thread::capabilities(None).map_or(CapabilitySet::all(), |sets| sets.permitted);
         for name in names(all.permitted.union(all.inheritable).difference(held)) {
-            warnings.push(format!("process.capabilities: {name} is not held here: only a new user namespace can give it"));
+            warnings
+                .push(format!("process.capabilities: {name} is not held here: only a new user namespace can give it"));
         }
         Ok(Self { ambient: all.ambient.intersection(possible), ..all })
     }
@@ -106,7 +107,8 @@ impl Capabilities {
             // "Runtimes SHOULD NOT fail if the container configuration requests capabilities that cannot be granted" (config.md).
             Err(Errno::PERM) => {
                 let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
-                rustix::thread::set_capabilities(None, self.sets(held)).about(Stage::Privileges, "process.capabilities")?;
+                rustix::thread::set_capabilities(None, self.sets(held))
+                    .about(Stage::Privileges, "process.capabilities")?;
             }
             other => other.about(Stage::Privileges, "process.capabilities")?,
         }
