@@ -42,12 +42,12 @@ impl Log {
     }
 
     pub(crate) fn error(&self, message: &str) {
-        eprintln!("coracle-oci: {message}");
+        tell(message);
         self.append("error", message);
     }
 
     pub(crate) fn warn(&self, message: &str) {
-        eprintln!("coracle-oci: {message}");
+        tell(message);
         // Podman reads the file as one object, the error.
         if self.debug {
             self.append("warning", message);
@@ -59,7 +59,7 @@ impl Log {
             let message = message();
             match self.file {
                 Some(_) => self.append("debug", &message),
-                None => eprintln!("coracle-oci: {message}"),
+                None => tell(&message),
             }
         }
     }
@@ -79,6 +79,11 @@ impl Log {
             eprintln!("coracle-oci: cannot write the log {}: {error}", path.display());
         }
     }
+}
+
+/// One write for each message: those of several runtimes at once must not be mixed. Nobody can be told that it failed.
+fn tell(message: &str) {
+    let _ = std::io::stderr().write_all(format!("coracle-oci: {message}\n").as_bytes());
 }
 
 #[cfg(test)]
