@@ -1,11 +1,13 @@
-//! Control groups of instances, version 1, version 2 and hybrid (cgroups(7)).
+//! Control groups of containers and of the engine's instances, version 1, version 2 and hybrid (cgroups(7)).
 //!
-//! Every instance has the group `/coracle/<id>` in the hierarchies that it needs, whatever its isolation level:
+//! A [`Group`] is one container's, with the limits of `linux.resources` of the OCI runtime specification; [`Cgroup`] is the group
+//! `/coracle/<id>` of an instance, whatever its isolation level. docs/oci/cgroups.md says which field ends in which file.
 //!
-//! - the unified (version 2) hierarchy always, if there is one: processes are *born* there (`CLONE_INTO_CGROUP`), it kills,
-//!   freezes and accounts CPU time without any controller, and it carries the device filter as an eBPF program;
-//! - a version 1 hierarchy only for a limit that was asked for. Moving a process into one takes a lock that waits for an RCU
-//!   grace period of the whole machine (milliseconds), so no instance pays for limits that it does not have.
+//! - The unified (version 2) hierarchy is used always, if there is one: processes are *born* there (`CLONE_INTO_CGROUP`), it kills,
+//!   freezes and accounts CPU time without any controller, and it carries the device filter as an eBPF program.
+//! - A version 1 hierarchy is used for a limit that was asked for, and if somebody chose the group's path and will look there.
+//!   Moving a process into one by its number takes a lock that waits for an RCU grace period of the whole machine
+//!   (milliseconds); a process that moves itself ([`Mover`]) does not.
 
 mod controller;
 mod cpuset;

@@ -274,6 +274,30 @@ fn a_later_limit_joins_its_hierarchy() {
 }
 
 #[test]
+fn many_at_once_below_one_parent() {
+    if !possible(Controller::CpuSet) {
+        return;
+    }
+    let parent = fresh_path();
+    let one = &|number: usize| {
+        let path = GroupPath::parse(&format!("{parent}/deep/{number}")).unwrap();
+        let limits = resources(json!({ "cpu": { "cpus": "0" }, "pids": { "limit": 5 } }));
+        let case = Case(Group::create(&path, Manager::Cgroupfs, Some(&limits), DevicePolicy::Rules, true)?);
+        let success = case.spawn("/bin/true", &[]).wait().unwrap().success();
+        case.0.remove().map(|()| success && case.0.devices_restricted())
+    };
+    let results: Vec<Result<bool, Error>> = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..8).map(|at| scope.spawn(move || (0..10).map(|n| one(at * 10 + n)).collect::<Vec<_>>())).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let left = Group::open(&parent).unwrap().remove();
+    let failed: Vec<_> = results.iter().filter(|result| !matches!(result, Ok(true))).collect();
+    assert!(failed.is_empty() && results.len() == 80, "{failed:?}");
+    left.unwrap();
+}
+
+#[test]
 fn without_a_group() {
     let group = Group::create(&fresh_path(), Manager::Disabled, None, DevicePolicy::Rules, true).unwrap();
     assert!(group.is_disabled() && !group.needs_move() && group.processes(true).is_empty());
