@@ -134,6 +134,8 @@ fn exec_in_terminal(
 
 /// Leaves a process that holds the terminal of a program that nobody watches any more: without one it would be hung up.
 fn keep(running: &container::Running, mut output: crate::supervisor::Output) -> Result<(), Error> {
+    // The caller's terminal may go before the new process has left its session.
+    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT].into_iter().for_each(sys::ignore);
     match sys::fork().map_err(|e| Error::System("leaving the program", e))? {
         Fork::Parent(_) => Ok(()),
         Fork::Child => {

@@ -8,6 +8,22 @@ use std::ffi::c_void;
 pub(crate) fn release() {
     // SAFETY: the callback has the right type, and no data is passed.
     unsafe { libc::dl_iterate_phdr(Some(release_text), std::ptr::null_mut()) };
+    release_stack();
+}
+
+/// Lets go of the stack below this function, which the deep calls of a start touched.
+fn release_stack() {
+    /// What functions called from here, and the kernel for a signal, may be using.
+    const KEEP: usize = 16 << 10;
+    /// More is never touched; nothing else lies so close below the first thread's stack.
+    const REACH: usize = 1 << 20;
+    let here = 0u8;
+    let page = rustix::param::page_size();
+    let end = (std::ptr::from_ref(std::hint::black_box(&here)) as usize - KEEP) & !(page - 1);
+    let begin = end - REACH;
+    // SAFETY: below the stack pointer nothing is alive, and pages that are touched again are zero, as new ones are. Where
+    // nothing is mapped the kernel passes over it, with an error at the end.
+    unsafe { libc::madvise(begin as *mut c_void, end - begin, libc::MADV_DONTNEED) };
 }
 
 /// For each object of the process: one, as it is linked statically.

@@ -22,8 +22,12 @@ impl Engine {
         let pids = crate::groups::processes(&instance.plan)?;
         let default = ["-ef".to_owned()];
         let options = if options.is_empty() { &default[..] } else { options };
-        let output = Command::new("ps").args(options).output();
-        let output = output.map_err(|e| Error::System("running ps; install the package procps", e))?;
+        // By number: left to itself, ps shows only processes that have the caller's terminal.
+        let list: Vec<String> = pids.iter().map(ToString::to_string).collect();
+        let mut output = ps(options, &["-q", &list.join(",")])?;
+        if !output.status.success() {
+            output = ps(options, &[])?;
+        }
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(Error::Invalid(format!("ps {}: {said}", options.join(" "))));
@@ -32,6 +36,11 @@ impl Engine {
             Error::Invalid("the options of ps must show the column PID, for example: -o pid,user,args".to_owned())
         })
     }
+}
+
+fn ps(options: &[String], more: &[&str]) -> Result<std::process::Output, Error> {
+    let output = Command::new("ps").args(options).args(more).output();
+    output.map_err(|e| Error::System("running ps; install the package procps", e))
 }
 
 /// The rows of these processes; `None` without a column PID.

@@ -319,3 +319,57 @@ fn limits_change_while_it_runs() {
     sandbox.coracle(&["rm", "-f", "u"]).ok();
     sandbox.assert_clean();
 }
+
+/// Runs `coracle` with a terminal, and types.
+fn in_terminal(sandbox: &Sandbox, keys: &str, args: &str) -> cli_tests::Done {
+    let binary = cli_tests::binary().display().to_string();
+    let script = format!("(sleep 1; printf '{keys}'; sleep 2) | script -qec '{binary} {args}' /dev/null");
+    sandbox.run("sh", &["-c", &script])
+}
+
+#[test]
+fn terminals_have_names_and_can_be_left() {
+    if !cli_tests::which("script") {
+        eprintln!("SKIP: no script(1) to make terminals");
+        return;
+    }
+    let sandbox = sandbox();
+    let tty = in_terminal(&sandbox, "", "run --rm -it box busybox tty");
+    assert!(tty.out.contains("/dev/pts/0"), "{tty:?}");
+    run(&sandbox, &["--name", "c"], FOREVER);
+    let tty = in_terminal(&sandbox, "", "exec -it c busybox tty");
+    assert!(tty.out.contains("/dev/pts/"), "{tty:?}");
+    // Left with ctrl-p ctrl-q, the programs go on.
+    in_terminal(&sandbox, r"\020\021", "run -it --name t box sh").ok();
+    assert_eq!(sandbox.inspect("t")["status"], "running");
+    assert_eq!(in_terminal(&sandbox, r"exit 5\r", "attach t").code, 5);
+    in_terminal(&sandbox, r"\020\021", "exec -it c busybox sleep 77").ok();
+    let top = sandbox.coracle(&["top", "c", "-o", "pid,args"]).ok();
+    assert!(top.contains("sleep 77"), "{top}");
+    in_terminal(&sandbox, "xy", "exec -it --detach-keys x,y c busybox sleep 78").ok();
+    assert!(sandbox.coracle(&["top", "c", "-o", "pid,args"]).ok().contains("sleep 78"));
+    sandbox.coracle(&["rm", "-f", "c", "t"]).ok();
+    sandbox.assert_clean();
+}
+
+#[test]
+fn further_programs_have_their_own_settings() {
+    let sandbox = sandbox();
+    run(&sandbox, &["--name", "c", "-e", "A=1"], FOREVER);
+    let exec = |args: &[&str]| sandbox.coracle(&[&["exec"], args].concat());
+    assert_eq!(exec(&["-e", "A=2", "-w", "/tmp", "c", "sh", "-c", "echo $A; busybox pwd"]).ok(), "2\n/tmp\n");
+    assert_eq!(exec(&["-u", "7:8", "c", "busybox", "id", "-u"]).ok(), "7\n");
+    let capabilities = |flags: &[&str]| {
+        let text = exec(&[flags, &["c", "busybox", "grep", "CapEff", "/proc/self/status"]].concat()).ok();
+        u64::from_str_radix(text.trim().trim_start_matches("CapEff:").trim(), 16).expect("hexadecimal")
+    };
+    let sys_admin = 1 << 21;
+    assert_eq!(capabilities(&[]) & sys_admin, 0);
+    assert_eq!(capabilities(&["--privileged"]) & sys_admin, sys_admin);
+    exec(&["-d", "c", "sh", "-c", "echo done > /d"]).ok();
+    eventually("it was run in the background", 10, || exec(&["c", "busybox", "cat", "/d"]).out == "done\n");
+    assert_eq!(exec(&["c", "sh", "-c", "exit 9"]).code, 9);
+    exec(&["c", "nonesuch"]).fails(127);
+    sandbox.coracle(&["rm", "-f", "c"]).ok();
+    sandbox.assert_clean();
+}

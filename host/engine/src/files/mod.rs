@@ -72,7 +72,7 @@ fn stopped(instance: &Instance) -> Result<Root, Error> {
         state: "being started, stopped or looked at by another command",
         hint: "try once more",
     };
-    let lock = Lock::try_take(&instance.lock_path())?.ok_or_else(busy)?;
+    let lock = instance.take()?.ok_or_else(busy)?;
     let root = container::stopped_root(&instance.plan.rootfs.erofs, instance.dir())?;
     Ok(Root { root, _lock: Some(lock) })
 }

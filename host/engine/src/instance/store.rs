@@ -169,6 +169,18 @@ impl Instance {
         Lock::is_held(&self.lock_path())
     }
 
+    /// Takes the supervisor's lock of an instance that has ended; its supervisor may need a moment more to go. `None` if it
+    /// stays.
+    pub(crate) fn take(&self) -> Result<Option<Lock>, Error> {
+        for _ in 0..200 {
+            if let Some(lock) = Lock::try_take(&self.lock_path())? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Ok(None)
+    }
+
     /// Writes the plan. The caller holds the lock of [`Instance::edit`].
     pub(crate) fn save_plan(&self) -> Result<(), Error> {
         write_json(&self.dir.join(PLAN), &self.plan)

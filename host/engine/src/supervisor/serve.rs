@@ -64,7 +64,7 @@ fn take(instance: &mut Instance) -> Result<Lock, Error> {
         state: "being started by another command",
         hint: "`coracle ps` shows it",
     };
-    let lock = Lock::try_take(&instance.lock_path())?.ok_or_else(taken)?;
+    let lock = instance.take()?.ok_or_else(taken)?;
     instance.record.begin();
     Ok(lock)
 }
