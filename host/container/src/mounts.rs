@@ -10,7 +10,7 @@ mod perform;
 mod protect;
 
 pub(crate) use attach::Tree;
-pub(crate) use bind::{Bound, bind_sources};
+pub(crate) use bind::{Bound, bind_sources, map_owners};
 pub(crate) use devices::{add_console, make_all as make_devices};
 pub(crate) use file_system::new;
 pub(crate) use perform::perform_all;

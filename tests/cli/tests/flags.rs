@@ -224,6 +224,16 @@ fn users_and_environment() {
     let mapped = shell(&sandbox, &["--uidmap", "0:100000:65536"], script);
     let words: Vec<&str> = mapped.split_whitespace().collect();
     assert_eq!(words, ["0", "100000", "65536", "0", "0", "0", "0"]);
+    let auto = |name: &str| {
+        sandbox
+            .coracle(&["run", "--name", name, "--userns", "auto", "busybox", "busybox", "cat", "/proc/self/uid_map"])
+            .ok()
+    };
+    let (one, two) = (auto("one"), auto("two"));
+    assert_ne!(one, two);
+    assert!(one.contains("65536"), "{one}");
+    sandbox.coracle(&["rm", "one", "two"]).ok();
+    assert!(refused(&sandbox, &["--userns", "keep-id"]).contains("keep-id"));
     sandbox.assert_clean();
 }
 
@@ -274,11 +284,7 @@ fn a_first_process_that_reaps() {
     assert_eq!(sandbox.coracle(&args).ok(), "0\n");
     sandbox.coracle(&["run", "-d", "--init", "--name", "waits", "busybox", "busybox", "sleep", "1000"]).ok();
     sandbox.coracle(&["stop", "waits"]).ok();
-    assert_eq!(
-        sandbox.inspect("waits")["record"]["exit"]["exited"],
-        143,
-        "the program has the default action of SIGTERM"
-    );
+    assert_eq!(sandbox.inspect("waits")["exit_code"], 143, "the program has the default action of SIGTERM");
     sandbox.coracle(&["rm", "waits"]).ok();
     sandbox.assert_clean();
 }

@@ -24,21 +24,44 @@ pub(super) struct Manner {
     pub(super) user_attributes: bool,
 }
 
+/// Where a container's own layer is, opened by the caller: its user namespace may not get there by path.
+#[derive(Debug)]
+pub(crate) struct Layer<'a> {
+    directory: OwnedFd,
+    path: &'a Path,
+}
+
+impl<'a> Layer<'a> {
+    pub(super) fn open(path: &'a Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { directory: rustix::fs::open(path, flags, Mode::empty())?, path })
+    }
+}
+
 /// The root, attached nowhere. Without a layer on a disk the image itself has to do; if a mount point is missing in it, a
 /// layer in memory gets it.
-pub(super) fn stack(image: &OwnedFd, layer: Option<&Path>, manner: Manner, setup: &Setup<'_>) -> io::Result<OwnedFd> {
+pub(super) fn stack(
+    image: &OwnedFd,
+    layer: Option<&Layer<'_>>,
+    manner: Manner,
+    setup: &Setup<'_>,
+) -> io::Result<OwnedFd> {
     let layers = match layer {
-        Some(directory) => disk_layers(directory)?,
+        Some(layer) => disk_layers(layer.directory.try_clone()?)?,
         None if has_every_place(image, setup) => return image.try_clone(),
         None => memory_layers()?,
     };
     let manner = Manner { volatile: manner.volatile || layer.is_none(), ..manner };
-    overlay(image, &layers, manner, layer.unwrap_or(Path::new(SCRATCH)))
+    overlay(image, &layers, manner, layer.map_or(Path::new(SCRATCH), |layer| layer.path))
 }
 
 /// The root of a container that has ended, with the layer that it left.
 pub(crate) fn reopen(image: &OwnedFd, layer: &Path) -> io::Result<OwnedFd> {
-    Ok(overlay_by_descriptor(image, &disk_layers(layer)?, Manner { volatile: false, user_attributes: false })?)
+    Ok(overlay_by_descriptor(
+        image,
+        &disk_layers(Layer::open(layer)?.directory)?,
+        Manner { volatile: false, user_attributes: false },
+    )?)
 }
 
 /// The directories of the writable layer, which must be on one file system.
@@ -51,8 +74,7 @@ struct Layers {
     detached: bool,
 }
 
-fn disk_layers(state_dir: &Path) -> io::Result<Layers> {
-    let state = rustix::fs::open(state_dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+fn disk_layers(state: OwnedFd) -> io::Result<Layers> {
     let layers = layers_in(state, false)?;
     forget_volatile(&layers.work)?;
     Ok(layers)
@@ -171,7 +193,9 @@ mod tests {
         let lower = mounts::new(c"tmpfs", &[], MountAttrFlags::empty()).unwrap();
         rustix::fs::mkdirat(&lower, "from-the-image", Mode::from_raw_mode(0o755)).unwrap();
         let manner = Manner { volatile: true, user_attributes: false };
-        let layers = if in_memory { memory_layers() } else { disk_layers(directory.path()) }.unwrap();
+        let layers =
+            if in_memory { memory_layers() } else { disk_layers(Layer::open(directory.path()).unwrap().directory) }
+                .unwrap();
         let root = if by_path {
             overlay_by_path(&lower, &layers, manner, &scratch).unwrap()
         } else {

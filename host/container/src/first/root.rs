@@ -8,10 +8,10 @@ use jail::{MountAttr, OpenTreeFlags, clone_tree};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::mount::{self, MoveMountFlags, UnmountFlags};
 
-use super::layers::{self, Manner};
+use super::layers::{self, Layer, Manner};
 use crate::error::Error;
 use crate::image;
-use crate::mounts::Tree;
+use crate::mounts::{self, Tree};
 use crate::request::{Request, RootSource};
 use crate::spec::Setup;
 
@@ -23,7 +23,7 @@ pub(crate) enum Source<'a> {
     /// A directory of which the caller may not copy the tree: its user namespace may.
     Directory(OwnedFd),
     /// An image, mounted but attached nowhere.
-    Image { image: OwnedFd, layer: Option<&'a Path>, manner: Manner },
+    Image { image: OwnedFd, layer: Option<Layer<'a>>, manner: Manner },
     /// That of the mount namespace that is joined.
     Joined,
 }
@@ -33,14 +33,21 @@ impl<'a> Source<'a> {
         match request.root {
             _ if !setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::Mount) => Ok(Self::Joined),
             RootSource::Image { erofs, layer, volatile } => {
+                let image = image::mount(erofs)?;
                 let user_attributes = setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::User);
-                Ok(Self::Image { image: image::mount(erofs)?, layer, manner: Manner { volatile, user_attributes } })
+                if user_attributes {
+                    mounts::map_owners(&image, &setup.namespaces)
+                        .map_err(|source| Error::Image { path: erofs.to_owned(), source })?;
+                }
+                let manner = Manner { volatile, user_attributes };
+                Ok(Self::Image { image, layer: open_layer(layer)?, manner })
             }
             RootSource::Layered { lower, layer, volatile } => {
                 let tree = open_directory(request.bundle, &lower.to_owned())
                     .and_then(|directory| clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH));
                 let image = tree.map_err(|source| Error::RootDirectory { path: lower.to_owned(), source })?;
-                Ok(Self::Image { image, layer, manner: Manner { volatile, user_attributes: true } })
+                let manner = Manner { volatile, user_attributes: true };
+                Ok(Self::Image { image, layer: open_layer(layer)?, manner })
             }
             RootSource::Spec => {
                 let root = request.spec.root().as_ref();
@@ -59,6 +66,10 @@ impl<'a> Source<'a> {
             Err(error) => Err(error),
         }
     }
+}
+
+fn open_layer(path: Option<&Path>) -> Result<Option<Layer<'_>>, Error> {
+    path.map(|path| Layer::open(path).map_err(|source| Error::UpperLayer { path: path.to_owned(), source })).transpose()
 }
 
 /// A relative path has to stay in the bundle; an absolute one may go anywhere, but not through a magic link of /proc.
@@ -81,7 +92,7 @@ pub(super) fn attach(source: &Source<'_>, setup: &Setup<'_>) -> io::Result<Owned
         Source::Directory(directory) => {
             clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE)?
         }
-        Source::Image { image, layer, manner } => layers::stack(image, *layer, *manner, setup)?,
+        Source::Image { image, layer, manner } => layers::stack(image, layer.as_ref(), *manner, setup)?,
         Source::Joined => return Err(io::ErrorKind::InvalidInput.into()),
     };
     mount::move_mount(&root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;

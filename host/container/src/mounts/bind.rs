@@ -70,6 +70,11 @@ pub(super) fn open(mount: &Mount<'_>, namespaces: &Namespaces<'_>, bundle: &Path
     Ok(Bound { tree, place, link })
 }
 
+/// Maps the owners of a tree's files as the container's user namespace does.
+pub(crate) fn map_owners(tree: &OwnedFd, namespaces: &Namespaces<'_>) -> io::Result<()> {
+    map_ids(tree, &IdMap { recursive: false, uids: &[], gids: &[] }, namespaces)
+}
+
 /// Maps the owners of files (`MOUNT_ATTR_IDMAP`): as the mount says, or as the container's user namespace does.
 fn map_ids(tree: &OwnedFd, map: &IdMap<'_>, namespaces: &Namespaces<'_>) -> io::Result<()> {
     let (uids, gids) = match map.uids.is_empty() {

@@ -1,11 +1,12 @@
 //! A plan as a container.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use cgroup::{DevicePolicy, Group, GroupPath, Manager};
 use container::{Io, Options, Request, RootSource};
 use network::{Lease, Network};
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{LinuxIdMapping, Spec};
 use plan::options::SeccompChoice;
 use plan::{LaunchPlan, NetworkMode};
 
@@ -61,6 +62,9 @@ impl Start<'_> {
         // A user without root may not mount the image.
         let tree = self.paths.is_rootless().then(|| crate::rootless::tree(self.paths, plan)).transpose()?;
         let (layer, volatile) = ((!plan.rootfs.read_only).then_some(plan.state_dir.as_path()), plan.auto_remove);
+        if layer.is_some() {
+            prepare_layer(spec, &plan.state_dir)?;
+        }
         let created = container::create(&Request {
             id: plan.id.as_str(),
             spec,
@@ -106,6 +110,24 @@ impl Start<'_> {
         }
         Ok(group)
     }
+}
+
+/// In a user namespace of its own, the container's root has to own its layer.
+fn prepare_layer(spec: &Spec, state_dir: &Path) -> Result<(), Error> {
+    let Some(linux) = spec.linux() else { return Ok(()) };
+    let root_of = |mappings: &Option<Vec<LinuxIdMapping>>| {
+        mappings.iter().flatten().find(|mapping| mapping.container_id() == 0).map(LinuxIdMapping::host_id)
+    };
+    let (Some(uid), Some(gid)) = (root_of(linux.uid_mappings()), root_of(linux.gid_mappings())) else { return Ok(()) };
+    for name in ["upper", "work"] {
+        let path = state_dir.join(name);
+        match std::fs::create_dir(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => continue,
+            made => made.map_err(Error::file("creating", &path))?,
+        }
+        std::os::unix::fs::chown(&path, Some(uid), Some(gid)).map_err(Error::file("changing the owner of", &path))?;
+    }
+    Ok(())
 }
 
 /// Whether the engine's own filter is used, which needs no translation of a profile.
