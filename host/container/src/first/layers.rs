@@ -55,6 +55,12 @@ pub(super) fn stack(
     overlay(image, &layers, manner, layer.map_or(Path::new(SCRATCH), |layer| layer.path))
 }
 
+/// The root for a container in a user namespace of its own, made by its creator, whose mounts it must not touch. The layer's
+/// directories belong to the container's root.
+pub(super) fn stack_detached(image: &OwnedFd, layer: &Layer<'_>, manner: Manner) -> io::Result<OwnedFd> {
+    Ok(overlay_by_descriptor(image, &disk_layers(layer.directory.try_clone()?)?, manner)?)
+}
+
 /// The root of a container that has ended, with the layer that it left.
 pub(crate) fn reopen(image: &OwnedFd, layer: &Path) -> io::Result<OwnedFd> {
     Ok(overlay_by_descriptor(

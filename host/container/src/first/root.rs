@@ -34,13 +34,17 @@ impl<'a> Source<'a> {
             _ if !setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::Mount) => Ok(Self::Joined),
             RootSource::Image { erofs, layer, volatile } => {
                 let image = image::mount(erofs)?;
-                let user_attributes = setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::User);
-                if user_attributes {
-                    mounts::map_owners(&image, &setup.namespaces)
-                        .map_err(|source| Error::Image { path: erofs.to_owned(), source })?;
+                let layer = open_layer(layer)?;
+                let manner = Manner { volatile, user_attributes: false };
+                if !setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::User) {
+                    return Ok(Self::Image { image, layer, manner });
                 }
-                let manner = Manner { volatile, user_attributes };
-                Ok(Self::Image { image, layer: open_layer(layer)?, manner })
+                // Neither the image nor its mapped owners are for a user namespace to stack: that is the caller's to do.
+                let stacked = mounts::map_owners(&image, &setup.namespaces).and_then(|()| match layer {
+                    Some(layer) => layers::stack_detached(&image, &layer, manner),
+                    None => Ok(image),
+                });
+                stacked.map(Self::Tree).map_err(|source| Error::Image { path: erofs.to_owned(), source })
             }
             RootSource::Layered { lower, layer, volatile } => {
                 let tree = open_directory(request.bundle, &lower.to_owned())
