@@ -17,11 +17,11 @@ const SCRATCH: &str = "/tmp";
 
 /// How a layer is stacked.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Manner {
+pub(crate) struct Manner {
     /// It is thrown away with the container: it need never be synchronised to the disk.
-    pub(super) volatile: bool,
+    pub(crate) volatile: bool,
     /// In a user namespace overlayfs may not write attributes `trusted.*`: it uses `user.*` instead.
-    pub(super) user_attributes: bool,
+    pub(crate) user_attributes: bool,
 }
 
 /// Where a container's own layer is, opened by the caller: its user namespace may not get there by path.
