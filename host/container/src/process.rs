@@ -116,7 +116,7 @@ impl Prepared {
         let filter = linux.and_then(|linux| linux.seccomp().as_ref()).map(seccomp::translate).transpose()?;
         Ok(Self {
             identity: Identity::parse(process.user())?,
-            capabilities: Capabilities::parse(process.capabilities().as_ref(), &mut Vec::new())?,
+            capabilities: Capabilities::parse(process.capabilities().as_ref())?,
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             labels: Labels::parse(process.apparmor_profile().as_deref(), process.selinux_label().as_deref())?,
             rlimits: Rlimits::parse(process.rlimits().as_deref().unwrap_or_default())?,
@@ -220,10 +220,7 @@ pub fn validate_process(process: &Process, linux: Option<&Linux>) -> Result<(), 
 
 /// What is left out of a process's description because it would have no effect; for the caller's log.
 pub fn warnings(process: &Process) -> Vec<String> {
-    let mut warnings = Vec::new();
-    // What is wrong is told when the process is to be made.
-    let _ = Capabilities::parse(process.capabilities().as_ref(), &mut warnings);
-    warnings
+    Capabilities::ineffective(process.capabilities().as_ref())
 }
 
 fn connect(listener: &Listener) -> Result<Notifier, Error> {

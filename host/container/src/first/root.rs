@@ -1,7 +1,7 @@
 //! The root: a directory of the bundle, or an image with a layer above it.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use jail::{MountAttr, OpenTreeFlags, clone_tree};
@@ -86,6 +86,19 @@ fn open_directory(bundle: &Path, path: &PathBuf) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat2(&bundle, path, flags, Mode::empty(), ResolveFlags::BENEATH)?)
 }
 
+/// The same directory by a mount of this namespace: one of the caller's cannot be copied here. The host's path is the only
+/// way to it, and what it leads to is compared.
+fn of_this_namespace(directory: &OwnedFd) -> io::Result<OwnedFd> {
+    let path = rustix::fs::readlink(format!("/proc/self/fd/{}", directory.as_raw_fd()), Vec::new())?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let found = rustix::fs::openat2(CWD, &path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)?;
+    let (ours, theirs) = (rustix::fs::fstat(&found)?, rustix::fs::fstat(directory)?);
+    match (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino) {
+        true => Ok(found),
+        false => Err(rustix::io::Errno::XDEV.into()),
+    }
+}
+
 /// Attaches the root over the host's root of this namespace, where it stays until [`enter`].
 pub(super) fn attach(source: &Source<'_>, setup: &Setup<'_>) -> io::Result<OwnedFd> {
     let root = match source {
@@ -94,6 +107,7 @@ pub(super) fn attach(source: &Source<'_>, setup: &Setup<'_>) -> io::Result<Owned
             tree.try_clone()?
         }
         Source::Directory(directory) => {
+            let directory = of_this_namespace(directory)?;
             clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE)?
         }
         Source::Image { image, layer, manner } => layers::stack(image, layer.as_ref(), *manner, setup)?,

@@ -64,31 +64,38 @@ pub(super) struct Capabilities {
 }
 
 impl Capabilities {
-    /// Adds to `warnings` what is left out without harm.
-    pub(super) fn parse(sets: Option<&LinuxCapabilities>, warnings: &mut Vec<String>) -> Result<Self, InvalidProcess> {
+    /// What is impossible without harm is left out, see [`ineffective`](Self::ineffective).
+    pub(super) fn parse(sets: Option<&LinuxCapabilities>) -> Result<Self, InvalidProcess> {
+        let all = Self::listed(sets);
+        let (permitted, bounding) = ("process.capabilities.permitted", "process.capabilities.bounding");
+        subset("process.capabilities.effective", all.effective, permitted, all.permitted)?;
+        subset("process.capabilities.inheritable", all.inheritable, bounding, all.bounding)?;
+        Ok(Self { ambient: all.ambient.intersection(all.permitted).intersection(all.inheritable), ..all })
+    }
+
+    /// Messages about what is left out.
+    pub(super) fn ineffective(sets: Option<&LinuxCapabilities>) -> Vec<String> {
+        let all = Self::listed(sets);
+        let held = rustix::thread::capabilities(None).map_or(CapabilitySet::all(), |sets| sets.permitted);
+        let impossible = all.ambient.difference(all.permitted.intersection(all.inheritable));
+        let impossible = names(impossible).map(|name| {
+            format!("process.capabilities.ambient: {name} is ignored because it is not both permitted and inheritable")
+        });
+        let lacking = names(all.permitted.union(all.inheritable).difference(held)).map(|name| {
+            format!("process.capabilities: {name} is not held here: only a new user namespace can give it")
+        });
+        impossible.chain(lacking).collect()
+    }
+
+    fn listed(sets: Option<&LinuxCapabilities>) -> Self {
         let set = |names: Option<&Names>| names.map_or(CapabilitySet::empty(), set_of);
-        let all = Self {
+        Self {
             bounding: set(sets.and_then(|sets| sets.bounding().as_ref())),
             effective: set(sets.and_then(|sets| sets.effective().as_ref())),
             permitted: set(sets.and_then(|sets| sets.permitted().as_ref())),
             inheritable: set(sets.and_then(|sets| sets.inheritable().as_ref())),
             ambient: set(sets.and_then(|sets| sets.ambient().as_ref())),
-        };
-        let (permitted, bounding) = ("process.capabilities.permitted", "process.capabilities.bounding");
-        subset("process.capabilities.effective", all.effective, permitted, all.permitted)?;
-        subset("process.capabilities.inheritable", all.inheritable, bounding, all.bounding)?;
-        let possible = all.permitted.intersection(all.inheritable);
-        for name in names(all.ambient.difference(possible)) {
-            warnings.push(format!(
-                "process.capabilities.ambient: {name} is ignored because it is not both permitted and inheritable"
-            ));
         }
-        let held = rustix::thread::capabilities(None).map_or(CapabilitySet::all(), |sets| sets.permitted);
-        for name in names(all.permitted.union(all.inheritable).difference(held)) {
-            warnings
-                .push(format!("process.capabilities: {name} is not held here: only a new user namespace can give it"));
-        }
-        Ok(Self { ambient: all.ambient.intersection(possible), ..all })
     }
 
     /// Before the user changes: the limit of what any program may gain; and, if the process is to hold capabilities as
@@ -115,6 +122,9 @@ impl Capabilities {
         // An ambient capability is lost with its permitted or inheritable twin, so nothing can be left where none is.
         if !self.permitted.intersection(self.inheritable).is_empty() {
             rustix::thread::clear_ambient_capability_set().about(Stage::Privileges, "process.capabilities.ambient")?;
+        }
+        if self.ambient.is_empty() {
+            return Ok(());
         }
         let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
         for capability in self.ambient.intersection(held).iter() {
@@ -166,9 +176,8 @@ mod tests {
     use super::*;
 
     fn parse(json: &str) -> Result<(Capabilities, Vec<String>), InvalidProcess> {
-        let mut warnings = Vec::new();
         let sets: LinuxCapabilities = serde_json::from_str(json).unwrap();
-        Capabilities::parse(Some(&sets), &mut warnings).map(|sets| (sets, warnings))
+        Ok((Capabilities::parse(Some(&sets))?, Capabilities::ineffective(Some(&sets))))
     }
 
     #[test]
@@ -204,7 +213,7 @@ mod tests {
 
     #[test]
     fn no_sets_are_no_capabilities() {
-        let sets = Capabilities::parse(None, &mut Vec::new()).unwrap();
+        let sets = Capabilities::parse(None).unwrap();
         assert!(sets.permitted.is_empty() && sets.bounding.is_empty());
     }
 }
