@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use oci_spec::runtime::LinuxNamespaceType as Type;
 use rustix::io::Errno;
-use rustix::process::{Gid, Uid};
+use rustix::process::{DumpableBehavior, Gid, Uid};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use super::{Context, wait};
@@ -18,6 +18,12 @@ pub(super) fn enter(context: &Context<'_>, proc: &PrivateProc) -> Result<(), Fai
         wait(&context.socket)?;
         // Only now there is a user 0 to be.
         become_root().at(Stage::IdMappings)?;
+    }
+    if !setup.namespaces.is_new(Type::Pid) {
+        // Other containers see this process: once it has their capabilities, they could reach through its /proc entry to the
+        // host's files that it has open. execve(2) resets this. Not earlier: a runtime without root could
+        // not open the maps of such a process.
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Stage::Namespaces)?;
     }
     for (kind, namespace) in &context.joined {
         // The first process was born in these.

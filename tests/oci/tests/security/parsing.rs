@@ -114,3 +114,13 @@ fn a_root_is_no_magic_link() {
     }
     canary.assert_untouched();
 }
+
+/// An engine that has closed its end of standard error gets a failed command, not an aborted one, which would leave things behind.
+#[test]
+fn nobody_need_listen_to_complaints() {
+    let runtime = Runtime::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = runtime.command(&["start", "no-such-container"]).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(1), "{status:?}");
+}

@@ -67,18 +67,19 @@ fn the_kernels_helpers_cannot_be_replaced() {
     assert_eq!(std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap(), before);
 }
 
+/// Notes every program, root and file of other processes that it can see.
+const WATCHER: &str = "while true; do for p in /proc/[0-9]*; do \
+         e=$(readlink $p/exe) && case $e in */busybox) ;; *) echo \"exe $e\" >> /seen ;; esac; \
+         r=$(readlink $p/root) && [ \"$r\" != / ] && echo \"root $r\" >> /seen; \
+         for f in $p/fd/*; do t=$(readlink $f) && case $t in pipe:*|socket:*|/dev/null|/proc/*|/dev/pts/*|*.log) ;; \
+         *) echo \"fd $t\" >> /seen ;; esac; done; done; done 2>/dev/null";
+
 /// While a process joins, it still holds the runtime's descriptors and memory. A program inside that watches all processes gets at
 /// none of them (runc CVE-2016-9962).
 #[test]
 fn a_joining_process_shows_nothing() {
     let runtime = Runtime::new();
-    let bundle = Bundle::new(
-        "while true; do for p in /proc/[0-9]*; do \
-         e=$(readlink $p/exe) && case $e in */busybox) ;; *) echo \"exe $e\" >> /seen ;; esac; \
-         r=$(readlink $p/root) && [ \"$r\" != / ] && echo \"root $r\" >> /seen; \
-         for f in $p/fd/*; do t=$(readlink $f) && case $t in pipe:*|socket:*|/dev/null|/proc/*|/dev/pts/*|*.log) ;; \
-         *) echo \"fd $t\" >> /seen ;; esac; done; done; done 2>/dev/null",
-    );
+    let bundle = Bundle::new(WATCHER);
     let id = runtime.start(&bundle);
     for _ in 0..60 {
         runtime.exec(&id, &["true"]).ok();
@@ -112,4 +113,21 @@ fn root_of_a_user_namespace_is_nobody_on_the_host() {
     let text = runtime.run(&bundle).ok();
     assert_eq!(text, "0\nrefused\nrefused\n 0 100000 65536\n");
     assert_eq!(std::fs::metadata(volume.join("open/made")).unwrap().uid(), 100_000);
+}
+
+/// The first process of a container that shares another's process namespace, as in a pod, shows the other nothing either.
+#[test]
+fn a_container_of_a_pod_shows_nothing_while_it_starts() {
+    let runtime = Runtime::new();
+    let watching = Bundle::new(WATCHER);
+    let id = runtime.start(&watching);
+    let state: serde_json::Value = serde_json::from_str(&runtime.call(&["state", &id]).ok()).unwrap();
+    let mut bundle = Bundle::new("true");
+    bundle.config["linux"]["namespaces"][0] =
+        json!({ "type": "pid", "path": format!("/proc/{}/ns/pid", state["pid"]) });
+    for _ in 0..60 {
+        runtime.run(&bundle).ok();
+    }
+    let seen = std::fs::read_to_string(watching.inside("seen")).unwrap_or_default();
+    assert_eq!(seen, "", "the other container has seen the runtime");
 }
