@@ -24,50 +24,27 @@ pub(crate) struct Manner {
     pub(crate) user_attributes: bool,
 }
 
-/// Where a container's own layer is, opened by the caller: its user namespace may not get there by path.
-#[derive(Debug)]
-pub(crate) struct Layer<'a> {
-    directory: OwnedFd,
-    path: &'a Path,
-}
-
-impl<'a> Layer<'a> {
-    pub(super) fn open(path: &'a Path) -> io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self { directory: rustix::fs::open(path, flags, Mode::empty())?, path })
-    }
-}
-
 /// The root, attached nowhere. Without a layer on a disk the image itself has to do; if a mount point is missing in it, a
 /// layer in memory gets it.
-pub(super) fn stack(
-    image: &OwnedFd,
-    layer: Option<&Layer<'_>>,
-    manner: Manner,
-    setup: &Setup<'_>,
-) -> io::Result<OwnedFd> {
+pub(super) fn stack(image: &OwnedFd, layer: Option<&Path>, manner: Manner, setup: &Setup<'_>) -> io::Result<OwnedFd> {
     let layers = match layer {
-        Some(layer) => disk_layers(layer.directory.try_clone()?)?,
+        Some(layer) => disk_layers(layer)?,
         None if has_every_place(image, setup) => return image.try_clone(),
         None => memory_layers()?,
     };
     let manner = Manner { volatile: manner.volatile || layer.is_none(), ..manner };
-    overlay(image, &layers, manner, layer.map_or(Path::new(SCRATCH), |layer| layer.path))
+    overlay(image, &layers, manner, layer.unwrap_or(Path::new(SCRATCH)))
 }
 
 /// The root for a container in a user namespace of its own, made by its creator, whose mounts it must not touch. The layer's
 /// directories belong to the container's root.
-pub(super) fn stack_detached(image: &OwnedFd, layer: &Layer<'_>, manner: Manner) -> io::Result<OwnedFd> {
-    Ok(overlay_by_descriptor(image, &disk_layers(layer.directory.try_clone()?)?, manner)?)
+pub(super) fn stack_detached(image: &OwnedFd, layer: &Path, manner: Manner) -> io::Result<OwnedFd> {
+    Ok(overlay_by_descriptor(image, &disk_layers(layer)?, manner)?)
 }
 
 /// The root of a container that has ended, with the layer that it left.
 pub(crate) fn reopen(image: &OwnedFd, layer: &Path) -> io::Result<OwnedFd> {
-    Ok(overlay_by_descriptor(
-        image,
-        &disk_layers(Layer::open(layer)?.directory)?,
-        Manner { volatile: false, user_attributes: false },
-    )?)
+    Ok(overlay_by_descriptor(image, &disk_layers(layer)?, Manner { volatile: false, user_attributes: false })?)
 }
 
 /// The directories of the writable layer, which must be on one file system.
@@ -80,7 +57,9 @@ struct Layers {
     detached: bool,
 }
 
-fn disk_layers(state: OwnedFd) -> io::Result<Layers> {
+/// Opened in the mount namespace that stacks them: overlayfs takes no others.
+fn disk_layers(state_dir: &Path) -> io::Result<Layers> {
+    let state = rustix::fs::open(state_dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let layers = layers_in(state, false)?;
     forget_volatile(&layers.work)?;
     Ok(layers)
@@ -199,9 +178,7 @@ mod tests {
         let lower = mounts::new(c"tmpfs", &[], MountAttrFlags::empty()).unwrap();
         rustix::fs::mkdirat(&lower, "from-the-image", Mode::from_raw_mode(0o755)).unwrap();
         let manner = Manner { volatile: true, user_attributes: false };
-        let layers =
-            if in_memory { memory_layers() } else { disk_layers(Layer::open(directory.path()).unwrap().directory) }
-                .unwrap();
+        let layers = if in_memory { memory_layers() } else { disk_layers(directory.path()) }.unwrap();
         let root = if by_path {
             overlay_by_path(&lower, &layers, manner, &scratch).unwrap()
         } else {

@@ -8,7 +8,7 @@ use jail::{MountAttr, OpenTreeFlags, clone_tree};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::mount::{self, MoveMountFlags, UnmountFlags};
 
-use super::layers::{self, Layer, Manner};
+use super::layers::{self, Manner};
 use crate::error::Error;
 use crate::image;
 use crate::mounts::{self, Tree};
@@ -23,7 +23,7 @@ pub(crate) enum Source<'a> {
     /// A directory of which the caller may not copy the tree: its user namespace may.
     Directory(OwnedFd),
     /// An image, mounted but attached nowhere.
-    Image { image: OwnedFd, layer: Option<Layer<'a>>, manner: Manner },
+    Image { image: OwnedFd, layer: Option<&'a Path>, manner: Manner },
     /// That of the mount namespace that is joined.
     Joined,
 }
@@ -34,14 +34,13 @@ impl<'a> Source<'a> {
             _ if !setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::Mount) => Ok(Self::Joined),
             RootSource::Image { erofs, layer, volatile } => {
                 let image = image::mount(erofs)?;
-                let layer = open_layer(layer)?;
                 let manner = Manner { volatile, user_attributes: false };
                 if !setup.namespaces.is_new(oci_spec::runtime::LinuxNamespaceType::User) {
                     return Ok(Self::Image { image, layer, manner });
                 }
                 // Neither the image nor its mapped owners are for a user namespace to stack: that is the caller's to do.
                 let stacked = mounts::map_owners(&image, &setup.namespaces).and_then(|()| match layer {
-                    Some(layer) => layers::stack_detached(&image, &layer, manner),
+                    Some(layer) => layers::stack_detached(&image, layer, manner),
                     None => Ok(image),
                 });
                 stacked.map(Self::Tree).map_err(|source| Error::Image { path: erofs.to_owned(), source })
@@ -51,7 +50,7 @@ impl<'a> Source<'a> {
                     .and_then(|directory| clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH));
                 let image = tree.map_err(|source| Error::RootDirectory { path: lower.to_owned(), source })?;
                 let manner = Manner { volatile, user_attributes: true };
-                Ok(Self::Image { image, layer: open_layer(layer)?, manner })
+                Ok(Self::Image { image, layer, manner })
             }
             RootSource::Spec => {
                 let root = request.spec.root().as_ref();
@@ -70,10 +69,6 @@ impl<'a> Source<'a> {
             Err(error) => Err(error),
         }
     }
-}
-
-fn open_layer(path: Option<&Path>) -> Result<Option<Layer<'_>>, Error> {
-    path.map(|path| Layer::open(path).map_err(|source| Error::UpperLayer { path: path.to_owned(), source })).transpose()
 }
 
 /// A relative path has to stay in the bundle; an absolute one may go anywhere, but not through a magic link of /proc.
@@ -110,7 +105,7 @@ pub(super) fn attach(source: &Source<'_>, setup: &Setup<'_>) -> io::Result<Owned
             let directory = of_this_namespace(directory)?;
             clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE)?
         }
-        Source::Image { image, layer, manner } => layers::stack(image, layer.as_ref(), *manner, setup)?,
+        Source::Image { image, layer, manner } => layers::stack(image, *layer, *manner, setup)?,
         Source::Joined => return Err(io::ErrorKind::InvalidInput.into()),
     };
     mount::move_mount(&root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
