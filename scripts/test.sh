@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin:/usr/lib/qemu:/usr/libexec"
 target="${CARGO_TARGET_DIR:-target}"
 mkdir -p "$target"
+# The released binary, as engines use it; without this the tests of the OCI runtime take what Cargo has built last.
+export CORACLE_OCI_BIN="${CORACLE_OCI_BIN:-$PWD/dist/coracle-oci}"
 export CORACLE_KERNEL_DIR="${CORACLE_KERNEL_DIR:-$(realpath "$target")/kernels}"
 
 if ! CORACLE_ROOT="$target/kernel-root" dist/coracle kernel ls >/dev/null 2>&1; then
