@@ -119,6 +119,7 @@ fn build_root<'a>(context: &mut Context<'a>) -> Result<Streams<'a>, Failure> {
     root::enter(&tree, context.no_pivot).at(Stage::Pivot)?;
     mounts::protect(&tree, setup)?;
     root::finish(&tree, setup).at(Stage::Pivot)?;
+    tree.leave_to_exec();
     Ok(streams)
 }
 

@@ -27,6 +27,11 @@ impl<'a> Root<'a> {
         self.open(path, OFlags::PATH, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
     }
 
+    /// Opens an existing path as a place if no part of it is a symbolic link.
+    pub(crate) fn locate_without_links(self, path: &str) -> rustix::io::Result<OwnedFd> {
+        self.open(path, OFlags::PATH, ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS)
+    }
+
     /// Opens a file for use; as [`locate`](Self::locate) otherwise.
     pub(crate) fn open_file(self, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         self.open(path, flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)

@@ -224,3 +224,74 @@ fn a_class_of_service_needs_resctrl() {
     }
     assert!(bundle.fails(125).contains("resctrl"));
 }
+
+/// The first process is born in the group: all of its set-up, and the memory of this program, has to fit.
+#[test]
+fn little_memory_is_enough() {
+    let mut bundle = Bundle::script("echo fits");
+    bundle.config["linux"]["resources"] = json!({ "memory": { "limit": 512 * 1024 } });
+    let output = bundle.run();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains("controller") {
+        println!("SKIP: no memory controller: {errors}");
+        return;
+    }
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "fits\n", "{errors}");
+}
+
+/// An image instead of a directory: a read-only root that has every place, and one in which places have to be made.
+#[test]
+fn an_image_as_root() {
+    let mut bundle = Bundle::script("echo $(stat -f -c %T /) ; touch /new 2>&1; cat /made/volume/file");
+    std::fs::write(bundle.directory.path().join("options"), "image").unwrap();
+    bundle.config["root"]["readonly"] = json!(true);
+    let image = bundle.directory.path().join("image.erofs");
+    let packed = Command::new("mkfs.erofs").arg("--quiet").arg(&image).arg(bundle.inside("")).status();
+    assert!(packed.expect("install the package erofs-utils").success());
+    let volume = bundle.directory.path().join("volume");
+    std::fs::create_dir(&volume).unwrap();
+    std::fs::write(volume.join("file"), "text\n").unwrap();
+    let mount = json!({ "destination": "/made/volume", "source": volume, "options": ["bind"] });
+    bundle.config["mounts"].as_array_mut().unwrap().push(mount);
+    let text = bundle.stdout();
+    assert!(text.contains("Read-only file system") && text.ends_with("text\n"), "{text}");
+}
+
+/// An ordinary user, who maps only himself and has no group of his own.
+#[test]
+fn without_privileges() {
+    let mut bundle =
+        Bundle::script("id -u; id -g; hostname; test -c /dev/null && echo > /dev/null; cat /proc/self/uid_map");
+    let namespaces = bundle.config["linux"]["namespaces"].as_array_mut().unwrap();
+    namespaces.push(json!({ "type": "user" }));
+    bundle.config["hostname"] = json!("inside");
+    // Its group of terminals is not mapped.
+    let mounts = bundle.config["mounts"].as_array_mut().unwrap();
+    mounts.retain(|mount| mount["destination"] != "/dev/pts");
+    for name in ["uidMappings", "gidMappings"] {
+        bundle.config["linux"][name] = json!([{ "containerID": 0, "hostID": 12345, "size": 1 }]);
+    }
+    assert!(
+        Command::new("chown")
+            .args(["-R", "-h", "12345:12345"])
+            .arg(bundle.directory.path())
+            .status()
+            .unwrap()
+            .success()
+    );
+    let supervisor = bundle.command(&["run"]);
+    // The program has to be where everybody can read it.
+    let program = bundle.directory.path().join("supervisor");
+    std::fs::copy(supervisor.get_program(), &program).unwrap();
+    let mut user = Command::new("setpriv");
+    user.args(["--reuid", "12345", "--regid", "12345", "--clear-groups"]).arg(program).args(supervisor.get_args());
+    let output = user.stdin(Stdio::null()).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("0\n0\ninside\n"), "{text}\n{errors}");
+    assert_eq!(
+        text.lines().last().map(|line| line.split_ascii_whitespace().collect()),
+        Some(vec!["0", "12345", "1"]),
+        "{text}"
+    );
+}

@@ -97,7 +97,7 @@ fn joined_by_path() {
 fn a_path_that_is_no_namespace_is_refused() {
     let mut bundle = Bundle::script("true");
     set(&mut bundle, json!({ "type": "network", "path": "/etc/passwd" }));
-    assert!(bundle.fails(125).contains("network"), "the kind is not named");
+    assert!(bundle.fails(125).contains("(net)"), "the kind is not named");
     set(&mut bundle, json!({ "type": "network", "path": "/proc/self/ns/uts" }));
     bundle.fails(125);
     set(&mut bundle, json!({ "type": "network", "path": "/does/not/exist" }));

@@ -63,6 +63,11 @@ impl Tree {
         Self { root, known: Vec::new() }
     }
 
+    /// Leaves its descriptors to execve, which closes all of them at once.
+    pub(crate) fn leave_to_exec(self) {
+        std::mem::forget(self);
+    }
+
     pub(crate) fn root_fd(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
@@ -129,6 +134,11 @@ impl Tree {
     fn place(&self, destination: &str, content: Content, kind: Kind) -> io::Result<OwnedFd> {
         if matches!(content, Content::Kernel | Content::Proc) {
             return self.root().real_directory(destination);
+        }
+        let in_proc = destination == "/proc" || below(destination, "/proc").is_some();
+        // The usual case: no link on the way, so the place is where its name says.
+        if !in_proc && let Ok(place) = self.root().locate_without_links(destination) {
+            return Ok(place);
         }
         let place = self.root().place(destination, kind)?;
         // Something over /proc could fool whoever reads it inside with privileges (CVE-2019-16884).

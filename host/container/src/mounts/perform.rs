@@ -134,11 +134,12 @@ fn new_file_system(
         attributes.remove(MountAttr::RDONLY);
     }
     let flags = MountAttrFlags::from_bits_retain(attributes.bits() as u32);
-    let made = match file_system::from_options(kind, options, flags) {
-        Err(Errno::PERM) => of_the_host(kind, namespaces, attributes)?,
-        other => other?,
+    let (made, of_host) = match file_system::from_options(kind, options, flags) {
+        Err(Errno::PERM) => (of_the_host(kind, namespaces, attributes)?, true),
+        other => (other?, false),
     };
-    if content == Content::Proc && !file_system::is(&made, rustix::fs::PROC_SUPER_MAGIC)? {
+    // A bind of the host's could be anything by now.
+    if content == Content::Proc && of_host && !file_system::is(&made, rustix::fs::PROC_SUPER_MAGIC)? {
         return Err(Errno::NXIO.into());
     }
     propagate(mount, &made)?;

@@ -24,6 +24,7 @@ pub(crate) fn protect(tree: &Tree, setup: &Setup<'_>) -> Result<(), Failure> {
     for path in &setup.read_only {
         write_protect(tree, path).about(Stage::ProtectedPaths, path)?;
     }
+    std::mem::forget(covers);
     Ok(())
 }
 
@@ -67,6 +68,8 @@ impl Spot<'_> {
 struct Covers {
     /// A copy of /dev/null that is attached nowhere yet.
     file: Option<OwnedFd>,
+    /// One that was attached: it was looked at, so further copies are made of it.
+    null: Option<OwnedFd>,
     /// The empty file system where it was attached last.
     directory: Option<OwnedFd>,
 }
@@ -77,11 +80,16 @@ impl Covers {
         let Some(spot) = spot(tree, path)? else { return Ok(()) };
         let file = match self.file.take() {
             Some(file) => file,
-            None => null(tree)?,
+            None => match &self.null {
+                Some(null) => clone_tree(null.as_fd(), c"", OpenTreeFlags::EMPTY_PATH)?,
+                None => null(tree)?,
+            },
         };
         match spot.cover(&file) {
             Ok(()) => {
-                file_system::leave_to_exec(file);
+                if let Some(earlier) = self.null.replace(file) {
+                    file_system::leave_to_exec(earlier);
+                }
                 return Ok(());
             }
             // The target is a directory.
@@ -98,7 +106,9 @@ impl Covers {
             None => file_system::new(c"tmpfs", &[], HARMLESS.union(MountAttrFlags::MOUNT_ATTR_RDONLY))?,
         };
         spot.cover(&directory)?;
-        self.directory = Some(directory);
+        if let Some(earlier) = self.directory.replace(directory) {
+            file_system::leave_to_exec(earlier);
+        }
         Ok(())
     }
 }
