@@ -11,7 +11,11 @@ if [ -r "$unified" ]; then
   for controller in $(cat "$unified"); do
     dir="/sys/fs/cgroup/$controller"
     [ -e "$dir" ] || { mkdir "$dir" && made+=("$dir"); }
-    mount -t cgroup -o "$controller" cgroup "$dir" 2>/dev/null || true
+    # The hierarchy of a run before this one may be dying still.
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+      mount -t cgroup -o "$controller" cgroup "$dir" 2>/dev/null && break
+      sleep 0.5
+    done
   done
   # A hierarchy with groups, or with dying ones, would outlive its last mount.
   leave() {
