@@ -22,14 +22,14 @@ use rustix::io::Errno;
 const OWN: &str = "/proc/self/exe";
 
 /// Returns if this program's file cannot be written to through `/proc/PID/exe`; otherwise executes the program again so that
-/// it cannot. To be called first of all: the program starts anew, with the same arguments and environment.
+/// it cannot. To be called first of all: the program starts anew, with these arguments, which are its own, and its environment.
 ///
 /// `remember` is added to the environment: the name of a file on a mount that is attached nowhere says nothing, so who wants
 /// to know where the program was has to write it down before.
 ///
 /// # Errors
 /// The error of the system call that failed. No container may be started then.
-pub fn protect_own_program(remember: &[(&str, &OsStr)]) -> io::Result<()> {
+pub fn protect_own_program(arguments: &[OsString], remember: &[(&str, &OsStr)]) -> io::Result<()> {
     if is_protected()? {
         return Ok(());
     }
@@ -45,7 +45,7 @@ pub fn protect_own_program(remember: &[(&str, &OsStr)]) -> io::Result<()> {
         other => other?,
     };
     let bytes = |text: OsString| CString::new(text.into_vec()).map_err(io::Error::from);
-    let args = std::env::args_os().map(bytes).collect::<io::Result<_>>()?;
+    let args = arguments.iter().cloned().map(bytes).collect::<io::Result<_>>()?;
     let variable = |(mut name, value): (OsString, OsString)| {
         name.push("=");
         name.push(value);

@@ -116,7 +116,8 @@ impl Paths {
 /// # Errors
 /// The error of the system call that failed.
 pub fn protect_own_program() -> std::io::Result<()> {
-    container::protect_own_program(&[(LIBEXEC, default_libexec().as_os_str())])
+    let arguments: Vec<_> = std::env::args_os().collect();
+    container::protect_own_program(&arguments, &[(LIBEXEC, default_libexec().as_os_str())])
 }
 
 const LIBEXEC: &str = "CORACLE_LIBEXEC";

@@ -24,7 +24,6 @@ mod terminal;
 mod update;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::CommandFactory;
 
@@ -55,7 +54,7 @@ impl Context {
 }
 
 /// Runs one command. The exit status is the program's own for `run` and `exec` in the foreground.
-pub(crate) fn execute(context: &Context, command: Command) -> Result<ExitCode, Error> {
+pub(crate) fn execute(context: &Context, command: Command) -> Result<u8, Error> {
     match command {
         Command::Create(args) => create::create(context, &args)?,
         Command::Start(args) => start::start(context, &args.id)?,
@@ -78,7 +77,7 @@ pub(crate) fn execute(context: &Context, command: Command) -> Result<ExitCode, E
             clap_complete::generate(args.shell, &mut Cli::command(), "coracle-oci", &mut std::io::stdout());
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }
 
 /// Prints a line to standard output; a closed pipe is an error like any other.

@@ -17,7 +17,6 @@ mod state;
 mod sys;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -34,13 +33,15 @@ use crate::log::Log;
 const ENTERING: [&str; 4] = ["create", "run", "exec", "restore"];
 
 /// Does what the arguments say and returns the exit status.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+pub fn main(arguments: Vec<OsString>) -> u8 {
+    // A reader of our output who goes away gives an error, not an end in the middle of something.
+    sys::ignore_sigpipe();
+    sys::open_standard_streams();
     if arguments.iter().any(|argument| ENTERING.iter().any(|command| argument == command))
-        && let Err(error) = container::protect_own_program(&[])
+        && let Err(error) = container::protect_own_program(&arguments, &[])
     {
         Log::from_arguments(&arguments).error(&format!("cannot protect the runtime's own program: {error}"));
-        return ExitCode::FAILURE;
+        return 1;
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
@@ -52,19 +53,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             log.error(&error::chain(&error));
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
     }
 }
 
 /// Help and versions go to standard output with status 0; wrong usage is an error like any other, which engines look for
 /// in the log file.
-fn usage(arguments: &[OsString], error: &clap::Error) -> ExitCode {
+fn usage(arguments: &[OsString], error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         let _ = error.print();
-        return ExitCode::SUCCESS;
+        return 0;
     }
     let text = error.render().to_string();
     Log::from_arguments(arguments).error(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
-    ExitCode::FAILURE
+    1
 }

@@ -1,8 +1,32 @@
-//! The few system calls that rustix does not wrap: signals as a descriptor (signalfd(2)), a process's end of a signal mask.
+//! The few system calls that rustix does not wrap: signals as a descriptor (signalfd(2)), and what is to be done before
+//! anything else.
 #![allow(unsafe_code)] // The raw signal functions of libc have no safe form.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// Makes a write to a closed pipe or socket an error instead of a death. What is executed gets the default back.
+pub(crate) fn ignore_sigpipe() {
+    // SAFETY: ignoring a signal installs no handler.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// Opens /dev/null for standard streams that are closed: a file of ours must not get one of their numbers.
+pub(crate) fn open_standard_streams() {
+    let mut streams = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    // SAFETY: the array is valid for its length; opening a constant path reads no other memory. The new descriptor has the
+    // lowest free number, which is the closed stream's, and stays open for good.
+    unsafe {
+        if libc::poll(streams.as_mut_ptr(), streams.len() as libc::nfds_t, 0) < 1 {
+            return;
+        }
+        for stream in streams {
+            if stream.revents & libc::POLLNVAL != 0 && libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) < 0 {
+                libc::abort();
+            }
+        }
+    }
+}
 
 /// Blocks all signals that can be blocked and returns a descriptor from which they are read.
 pub(crate) fn all_signals() -> io::Result<OwnedFd> {

@@ -1,7 +1,7 @@
 //! Checkpoint and restore by CRIU's command line (criu(8)).
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 
@@ -59,14 +59,14 @@ pub(crate) fn checkpoint(context: &Context, args: &CheckpointArgs) -> Result<(),
 }
 
 /// Makes a container of what was saved.
-pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<ExitCode, Error> {
+pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<u8, Error> {
     let bundle = Bundle::open(&args.io.bundle, None)?;
     refuse_level(levels::choose(context, &bundle.spec)?, "be restored")?;
     let mut new = New::reserve(context, &args.id, &bundle, Level::Container)?;
     let restored = restore_processes(context, args, &bundle, &mut new);
     let identity = new.finish(restored)?;
     if args.detach {
-        return Ok(ExitCode::SUCCESS);
+        return Ok(0);
     }
     // CRIU's restored process is not our child, so its status is not ours to know; its end is.
     if let Ok(Some(process)) = identity.open() {
@@ -75,7 +75,7 @@ pub(crate) fn restore(context: &Context, args: &RestoreArgs) -> Result<ExitCode,
         waited.map_err(Error::system("wait for the restored program"))?;
     }
     delete::delete(context, &args.id, true)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }
 
 fn restore_processes(context: &Context, args: &RestoreArgs, bundle: &Bundle, new: &mut New) -> Result<Identity, Error> {

@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::process::ExitCode;
 
 use container::{ExecOptions, Io, Target};
 use oci_spec::runtime::{Capability, ContainerState, LinuxCapabilities, Process, Spec};
@@ -13,7 +12,7 @@ use crate::listen;
 use crate::state::{Level, Status};
 
 /// Runs a further program in a container.
-pub(crate) fn exec(context: &Context, args: &ExecArgs) -> Result<ExitCode, Error> {
+pub(crate) fn exec(context: &Context, args: &ExecArgs) -> Result<u8, Error> {
     let entry = context.root.open(&args.id)?;
     let record = entry.record()?;
     refuse_level(record.level)?;
@@ -40,8 +39,8 @@ pub(crate) fn exec(context: &Context, args: &ExecArgs) -> Result<ExitCode, Error
     terminal::announce(running.pid(), running.pidfd(), args.pid_file.as_deref(), args.pidfd_socket.as_deref())?;
     match foreground {
         // With a console socket the terminal is somebody else's to serve, but the status is still waited for.
-        Some(foreground) => Ok(ExitCode::from(foreground.attend(running.pid(), running.pidfd())?.code())),
-        None => Ok(ExitCode::SUCCESS),
+        Some(foreground) => Ok(foreground.attend(running.pid(), running.pidfd())?.code()),
+        None => Ok(0),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::ExitCode;
 
 use cgroup::Group;
 use container::{Io, Running};
@@ -82,7 +81,7 @@ fn supervisor(args: &CreateArgs, bundle: &Bundle, new: &mut New, io: Io, group: 
 }
 
 /// `run` at such a level: create and start, and in the foreground wait and delete.
-pub(crate) fn run(context: &Context, args: &RunArgs, bundle: &Bundle, level: Level) -> Result<ExitCode, Error> {
+pub(crate) fn run(context: &Context, args: &RunArgs, bundle: &Bundle, level: Level) -> Result<u8, Error> {
     let mut foreground = if args.detach { None } else { Some(Foreground::prepare(false)?) };
     let io = match &mut foreground {
         Some(foreground) if wants_terminal(&bundle.spec) => Io::ConsoleSocket(foreground.console()?),
@@ -100,12 +99,12 @@ pub(crate) fn run(context: &Context, args: &RunArgs, bundle: &Bundle, level: Lev
     let record = new.record.clone();
     let running = new.finish(started)?;
     hooks::poststart(context, &record, &bundle.spec, running.pid());
-    let Some(foreground) = foreground else { return Ok(ExitCode::SUCCESS) };
+    let Some(foreground) = foreground else { return Ok(0) };
     let status = foreground.attend(running.pid(), running.pidfd())?;
     if !args.keep {
         delete::delete(context, &args.create.id, true)?;
     }
-    Ok(ExitCode::from(status.code()))
+    Ok(status.code())
 }
 
 /// The supervisor waits as a container's first process does.

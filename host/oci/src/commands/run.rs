@@ -1,5 +1,3 @@
-use std::process::ExitCode;
-
 use container::Io;
 use oci_spec::runtime::{LinuxNamespaceType, Spec};
 
@@ -12,7 +10,7 @@ use crate::error::Error;
 use crate::state::Level;
 
 /// `create` and `start` in one, without a process in between that waits; in the foreground also `delete`.
-pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, Error> {
+pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<u8, Error> {
     let bundle = Bundle::open(&args.create.io.bundle, args.create.config.as_deref())?;
     let level = levels::choose(context, &bundle.spec)?;
     if level != Level::Container {
@@ -21,17 +19,17 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, Error> 
     if args.detach { detached(context, args, &bundle) } else { attended(context, args, &bundle) }
 }
 
-fn detached(context: &Context, args: &RunArgs, bundle: &Bundle) -> Result<ExitCode, Error> {
+fn detached(context: &Context, args: &RunArgs, bundle: &Bundle) -> Result<u8, Error> {
     let io = detached_io(&bundle.spec, &args.create.io)?;
     let mut new = New::reserve(context, &args.create.id, bundle, Level::Container)?;
     let started = new.make(context, &args.create, bundle, io, false).and_then(start);
     let record = new.record.clone();
     let running = new.finish(started)?;
     hooks::poststart(context, &record, &bundle.spec, running.pid());
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }
 
-fn attended(context: &Context, args: &RunArgs, bundle: &Bundle) -> Result<ExitCode, Error> {
+fn attended(context: &Context, args: &RunArgs, bundle: &Bundle) -> Result<u8, Error> {
     let mut foreground = Foreground::prepare(shares_processes(&bundle.spec) && !args.create.io.no_subreaper)?;
     let io = match (&args.create.io.console_socket, wants_terminal(&bundle.spec)) {
         (None, true) => Io::ConsoleSocket(foreground.console()?),
@@ -47,7 +45,7 @@ fn attended(context: &Context, args: &RunArgs, bundle: &Bundle) -> Result<ExitCo
     if !args.keep {
         delete::delete(context, &args.create.id, true)?;
     }
-    Ok(ExitCode::from(status.code()))
+    Ok(status.code())
 }
 
 /// Starts the program; if it cannot be, its group goes, too.
