@@ -34,18 +34,25 @@ const ENTERING: [&str; 4] = ["create", "run", "exec", "restore"];
 
 /// Does what the arguments say and returns the exit status.
 pub fn main(arguments: Vec<OsString>) -> u8 {
+    let code = command(&arguments);
+    // What Rust's own entry point does at the end. Who has gone away needs it no more.
+    let _ = std::io::Write::flush(&mut std::io::stdout());
+    code
+}
+
+fn command(arguments: &[OsString]) -> u8 {
     // A reader of our output who goes away gives an error, not an end in the middle of something.
     sys::ignore_sigpipe();
     sys::open_standard_streams();
     if arguments.iter().any(|argument| ENTERING.iter().any(|command| argument == command))
-        && let Err(error) = container::protect_own_program(&arguments, &[])
+        && let Err(error) = container::protect_own_program(arguments, &[])
     {
-        Log::from_arguments(&arguments).error(&format!("cannot protect the runtime's own program: {error}"));
+        Log::from_arguments(arguments).error(&format!("cannot protect the runtime's own program: {error}"));
         return 1;
     }
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => return usage(&arguments, &error),
+        Err(error) => return usage(arguments, &error),
     };
     let log = Log::new(&cli.globals);
     let context = Context::new(cli.globals, arguments.first());
