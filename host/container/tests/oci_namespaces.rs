@@ -72,7 +72,7 @@ fn what_is_not_listed_is_the_callers() {
 #[test]
 fn joined_by_path() {
     let other = Other::new(
-        &["--ipc", "--uts", "--net", "--pid", "--fork", "--mount-proc"],
+        &["--ipc", "--uts", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"],
         "hostname other; ip link add dum0 type veth peer name dum1",
     );
     let inside: u32 = {
