@@ -106,7 +106,7 @@ fn build(context: &mut Context<'_>, proc: &PrivateProc) -> Result<(), Failure> {
 fn build_root<'a>(context: &mut Context<'a>) -> Result<Streams<'a>, Failure> {
     let setup = context.setup;
     MountAttr::make_all_private().at(Stage::PrivateMounts)?;
-    let root = root::attach(&context.root, setup).at(Stage::RootFs)?;
+    let root = root::attach(std::mem::replace(&mut context.root, root::Source::Joined), setup).at(Stage::RootFs)?;
     let mut tree = Tree::new(root);
     let sources = std::mem::take(&mut context.sources);
     let late = mounts::perform_all(&mut tree, setup, sources, context.bundle, context.cgroup)?;

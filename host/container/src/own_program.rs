@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
-use jail::{ExecArgs, MountAttr, OpenTreeFlags, clone_tree};
+use jail::{ExecArgs, MountAttr, OpenTreeFlags};
 use rustix::fs::{Access, AtFlags, CWD, MemfdFlags, Mode, OFlags, SealFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 
@@ -30,10 +30,11 @@ const OWN: &str = "/proc/self/exe";
 /// # Errors
 /// The error of the system call that failed. No container may be started then.
 pub fn protect_own_program(arguments: &[OsString], remember: &[(&str, &OsStr)]) -> io::Result<()> {
-    if is_protected()? {
+    if rustix::fs::statvfs(OWN)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Ok(());
     }
     let program = match read_only_mount() {
+        Err(_) if is_sealed_copy()? => return Ok(()),
         // Without CAP_SYS_ADMIN.
         Err(error) if Errno::from_io_error(&error) == Some(Errno::PERM) => {
             if rustix::fs::accessat(CWD, OWN, Access::WRITE_OK, AtFlags::EACCESS).is_err() {
@@ -57,13 +58,10 @@ pub fn protect_own_program(arguments: &[OsString], remember: &[(&str, &OsStr)]) 
     Err(ExecArgs::new(args, env).exec_fd(program.as_fd()))
 }
 
-fn is_protected() -> io::Result<bool> {
-    let own = rustix::fs::open(OWN, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    if rustix::fs::fstatvfs(&own)?.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        return Ok(true);
-    }
+/// Whether the program is a copy of [`copy_in_memory`] already.
+fn is_sealed_copy() -> io::Result<bool> {
     // A copy in memory has no name.
-    if rustix::fs::fstat(&own)?.st_nlink > 0 {
+    if rustix::fs::stat(OWN)?.st_nlink > 0 {
         return Ok(false);
     }
     let own = rustix::fs::open(OWN, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
@@ -71,9 +69,7 @@ fn is_protected() -> io::Result<bool> {
 }
 
 fn read_only_mount() -> io::Result<OwnedFd> {
-    let mount = clone_tree(CWD, c"/proc/self/exe", OpenTreeFlags::empty())?;
-    MountAttr::RDONLY.add(mount.as_fd(), false)?;
-    Ok(mount)
+    MountAttr::RDONLY.clone_tree(CWD, c"/proc/self/exe", OpenTreeFlags::empty())
 }
 
 fn copy_in_memory() -> io::Result<OwnedFd> {

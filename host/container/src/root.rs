@@ -32,11 +32,6 @@ impl<'a> Root<'a> {
         self.open(path, OFlags::PATH, ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS)
     }
 
-    /// Opens a file for use; as [`locate`](Self::locate) otherwise.
-    pub(crate) fn open_file(self, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
-        self.open(path, flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
-    }
-
     fn open(self, path: &str, flags: OFlags, resolve: ResolveFlags) -> rustix::io::Result<OwnedFd> {
         // The kernel reports a concurrent rename with EAGAIN; trying again is what openat2(2) recommends.
         let mut attempts = 0;

@@ -31,6 +31,6 @@ pub use exec::ExecArgs;
 pub use idmap::mapped_user_namespace;
 pub use keyring::new_session_keyring;
 pub use memory_policy::{set_memory_policy, set_personality};
-pub use mount_attr::{MountAttr, OpenTreeFlags, Propagation, clone_tree};
+pub use mount_attr::{MountAttr, OpenTreeFlags, Propagation, clone_tree, clone_tree_spreading};
 pub use privileges::{become_user, bound_capabilities, set_capabilities};
 pub use scheduling::{IoClass, SchedAttr, set_io_priority};

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 bitflags::bitflags! {
     /// Attributes of a mount, `MOUNT_ATTR_*` of linux/mount.h.
@@ -86,6 +86,12 @@ impl MountAttr {
         set_attr(mount, c"", recursive, &RawMountAttr { set: self.bits(), ..RawMountAttr::default() })
     }
 
+    /// Makes a detached copy as [`clone_tree`] does, of which this mount, and with [`OpenTreeFlags::RECURSIVE`] all mounts below
+    /// it, have these attributes in addition.
+    pub fn clone_tree(self, directory: BorrowedFd<'_>, path: &CStr, flags: OpenTreeFlags) -> io::Result<OwnedFd> {
+        clone_with(directory, path, flags, &RawMountAttr { set: self.bits(), ..RawMountAttr::default() })
+    }
+
     /// Sets and clears attributes of the mount behind `mount` and, if `recursive`, of all below it.
     pub fn change(mount: BorrowedFd<'_>, recursive: bool, set: Self, clear: Self) -> io::Result<()> {
         let attr = RawMountAttr { set: set.bits(), clear: clear.bits(), ..RawMountAttr::default() };
@@ -118,6 +124,47 @@ impl MountAttr {
             &RawMountAttr { propagation: libc::MS_PRIVATE, ..RawMountAttr::default() },
         )
     }
+}
+
+/// Makes a detached copy as [`clone_tree`] does, of which this mount, and with [`OpenTreeFlags::RECURSIVE`] all mounts below it,
+/// spread like this.
+pub fn clone_tree_spreading(
+    directory: BorrowedFd<'_>,
+    path: &CStr,
+    flags: OpenTreeFlags,
+    propagation: Propagation,
+) -> io::Result<OwnedFd> {
+    let attr = RawMountAttr { propagation: propagation.bits(), ..RawMountAttr::default() };
+    clone_with(directory, path, flags, &attr)
+}
+
+/// open_tree_attr(2), or on a kernel before 6.15 the two calls that it stands for.
+fn clone_with(
+    directory: BorrowedFd<'_>,
+    path: &CStr,
+    flags: OpenTreeFlags,
+    attr: &RawMountAttr,
+) -> io::Result<OwnedFd> {
+    /// The same for all machines.
+    const OPEN_TREE_ATTR: libc::c_long = 467;
+    let all = flags.bits() | libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
+    // SAFETY: the path is terminated, the structure has the size that is passed, and the kernel only reads both.
+    let fd = unsafe {
+        let size = size_of::<RawMountAttr>();
+        libc::syscall(OPEN_TREE_ATTR, directory.as_raw_fd(), path.as_ptr(), all, &raw const *attr, size)
+    };
+    if fd >= 0 {
+        // SAFETY: the kernel has just returned this new descriptor; nobody else owns it.
+        return Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) });
+    }
+    let error = io::Error::last_os_error();
+    // Filters of system calls answer with EPERM to what they do not know.
+    if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) {
+        return Err(error);
+    }
+    let copy = clone_tree(directory, path, flags)?;
+    set_attr(copy.as_fd(), c"", flags.contains(OpenTreeFlags::RECURSIVE), attr)?;
+    Ok(copy)
 }
 
 fn set_attr(mount: BorrowedFd<'_>, path: &CStr, recursive: bool, attr: &RawMountAttr) -> io::Result<()> {

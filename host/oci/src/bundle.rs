@@ -1,17 +1,18 @@
 //! Bundles: `config.json` and what it says about the root file system.
 //! <https://github.com/opencontainers/runtime-spec/blob/main/bundle.md>
 
-use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Hooks, LinuxResources, Process, Spec};
+use rustix::fs::{Mode, OFlags};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::names;
 
 /// The largest configuration: a hundred times what engines write.
-const LARGEST: u64 = 16 << 20;
+const LARGEST: usize = 16 << 20;
 
 /// An opened bundle.
 #[derive(Debug)]
@@ -54,14 +55,27 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
 pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
     let error = |source| Error::File { action: "read", path: path.to_owned(), source };
     let mut bytes = Vec::with_capacity(64 << 10);
-    let read = match path.to_str() {
-        Some("-") => std::io::stdin().lock().take(LARGEST + 1).read_to_end(&mut bytes),
-        _ => std::fs::File::open(path).map_err(error)?.take(LARGEST + 1).read_to_end(&mut bytes),
-    };
-    if read.map_err(error)? as u64 > LARGEST {
-        return Err(Error::TooLong { path: path.to_owned(), limit: LARGEST });
+    match path.to_str() {
+        Some("-") => read_to_limit(rustix::stdio::stdin(), &mut bytes),
+        _ => rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .and_then(|file| read_to_limit(file.as_fd(), &mut bytes)),
+    }
+    .map_err(|errno| error(errno.into()))?;
+    if bytes.len() > LARGEST {
+        return Err(Error::TooLong { path: path.to_owned(), limit: LARGEST as u64 });
     }
     String::from_utf8(bytes).map_err(|_| Error::Unusable { path: path.to_owned(), reason: "it is not text in UTF-8" })
+}
+
+/// Reads until the end, or until there is more than the limit.
+fn read_to_limit(file: BorrowedFd<'_>, bytes: &mut Vec<u8>) -> rustix::io::Result<()> {
+    while bytes.len() <= LARGEST {
+        bytes.reserve(1);
+        if rustix::io::retry_on_intr(|| rustix::io::read(file, rustix::buffer::spare_capacity(bytes)))? == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a configuration. `path` names it in errors.

@@ -41,12 +41,13 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
 }
 
 fn command(arguments: &[OsString]) -> u8 {
+    // First of all, because the program starts anew; a descriptor of it that takes a closed stream's number is closed by that.
+    let enters = arguments.iter().any(|argument| ENTERING.iter().any(|command| argument == command));
+    let protected = if enters { container::protect_own_program(arguments, &[]) } else { Ok(()) };
     // A reader of our output who goes away gives an error, not an end in the middle of something.
     sys::ignore_sigpipe();
     sys::open_standard_streams();
-    if arguments.iter().any(|argument| ENTERING.iter().any(|command| argument == command))
-        && let Err(error) = container::protect_own_program(arguments, &[])
-    {
+    if let Err(error) = protected {
         Log::from_arguments(arguments).error(&format!("cannot protect the runtime's own program: {error}"));
         return 1;
     }

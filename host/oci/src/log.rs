@@ -54,6 +54,11 @@ impl Log {
         }
     }
 
+    /// Whether somebody wants to know everything.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.debug
+    }
+
     pub(crate) fn debug(&self, message: impl FnOnce() -> String) {
         if self.debug {
             let message = message();

@@ -6,12 +6,14 @@
 #![no_main]
 #![allow(unsafe_code)] // An entry point without mangling is unsafe by name; its arguments are C strings.
 
+mod memory;
+
 use std::ffi::{CStr, OsString, c_char, c_int};
 use std::os::unix::ffi::OsStringExt;
 
 /// musl's own allocator maps and unmaps memory for every few objects: half of the system calls of a start.
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: memory::Memory = memory::Memory::new();
 
 // SAFETY: the program has no other `main`, and this one has the C library's signature.
 #[unsafe(no_mangle)]

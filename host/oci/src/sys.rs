@@ -17,8 +17,13 @@ pub(crate) fn open_standard_streams() {
     // SAFETY: the array is valid for its length; opening a constant path reads no other memory. The new descriptor has the
     // lowest free number, which is the closed stream's, and stays open for good.
     unsafe {
-        if libc::poll(streams.as_mut_ptr(), streams.len() as libc::nfds_t, 0) < 1 {
-            return;
+        match libc::poll(streams.as_mut_ptr(), streams.len() as libc::nfds_t, 0) {
+            0 => return,
+            // EINTR, or a limit of fewer than three descriptors (getrlimit(2)): each is asked for by itself.
+            ..0 => streams.iter_mut().for_each(|stream| {
+                stream.revents = if libc::fcntl(stream.fd, libc::F_GETFD) < 0 { libc::POLLNVAL } else { 0 };
+            }),
+            1.. => {}
         }
         for stream in streams {
             if stream.revents & libc::POLLNVAL != 0 && libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) < 0 {

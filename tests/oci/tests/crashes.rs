@@ -130,6 +130,8 @@ fn a_reused_process_id_is_nobodys_container() {
     let id = runtime.start(&bundle);
     let file = runtime.state_dir().join(&id).join("state.json");
     let mut state: Value = serde_json::from_slice(&std::fs::read(&file).expect("a state")).expect("JSON");
+    // Start times are counted in hundredths of a second.
+    std::thread::sleep(std::time::Duration::from_millis(30));
     let victim = Command::new("sleep").arg("1000").spawn().expect("sleep");
     state["process"]["pid"] = victim.id().into();
     std::fs::write(&file, state.to_string()).expect("our directory");

@@ -18,7 +18,7 @@ use crate::spec::Setup;
 /// What the root is made of, opened before the clone.
 #[derive(Debug)]
 pub(crate) enum Source<'a> {
-    /// A copy of the tree of a directory, attached nowhere.
+    /// A copy of the tree of a directory, attached nowhere and without propagation.
     Tree(OwnedFd),
     /// A directory of which the caller may not copy the tree: its user namespace may.
     Directory(OwnedFd),
@@ -63,7 +63,8 @@ impl<'a> Source<'a> {
 
     fn directory(bundle: &Path, path: &PathBuf) -> io::Result<Self> {
         let directory = open_directory(bundle, path)?;
-        match clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE) {
+        let flags = OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE;
+        match jail::clone_tree_spreading(directory.as_fd(), c"", flags, jail::Propagation::Private) {
             Ok(tree) => Ok(Self::Tree(tree)),
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(Self::Directory(directory)),
             Err(error) => Err(error),
@@ -95,17 +96,14 @@ fn of_this_namespace(directory: &OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// Attaches the root over the host's root of this namespace, where it stays until [`enter`].
-pub(super) fn attach(source: &Source<'_>, setup: &Setup<'_>) -> io::Result<OwnedFd> {
+pub(super) fn attach(source: Source<'_>, setup: &Setup<'_>) -> io::Result<OwnedFd> {
     let root = match source {
-        Source::Tree(tree) => {
-            MountAttr::propagate(tree.as_fd(), true, jail::Propagation::Private)?;
-            tree.try_clone()?
-        }
+        Source::Tree(tree) => tree,
         Source::Directory(directory) => {
-            let directory = of_this_namespace(directory)?;
+            let directory = of_this_namespace(&directory)?;
             clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH | OpenTreeFlags::RECURSIVE)?
         }
-        Source::Image { image, layer, manner } => layers::stack(image, *layer, *manner, setup)?,
+        Source::Image { image, layer, manner } => layers::stack(&image, layer, manner, setup)?,
         Source::Joined => return Err(io::ErrorKind::InvalidInput.into()),
     };
     mount::move_mount(&root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;

@@ -3,7 +3,7 @@
 //! Most mounts lie in a file system that was made a moment ago and that nobody else has seen: one entry of it can be used
 //! without looking at it first. Everything else is looked up from the root, by descriptor.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -19,6 +19,8 @@ pub(crate) struct Tree {
     root: OwnedFd,
     /// Those whose content we know.
     known: Vec<Known>,
+    /// The one of ours that is the working directory.
+    here: Option<String>,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,7 @@ const LEGAL_IN_PROC: [&str; 13] = [
 
 impl Tree {
     pub(crate) fn new(root: OwnedFd) -> Self {
-        Self { root, known: Vec::new() }
+        Self { root, known: Vec::new(), here: None }
     }
 
     /// Leaves its descriptors to execve, which closes all of them at once.
@@ -104,11 +106,32 @@ impl Tree {
         let covered =
             |known: &Known| known.destination == destination || below(&known.destination, destination).is_some();
         self.known.retain(|known| !covered(known));
+        self.here = None;
         match content {
             Content::Foreign => file_system::leave_to_exec(mount),
             content => self.known.push(Known { destination: destination.to_owned(), mount, content }),
         }
         Ok(())
+    }
+
+    /// Makes a new file system at a directory that is made for it in one of ours; false if it is not to be made there. What it
+    /// is stays unknown.
+    pub(super) fn mount_in_ours(
+        &mut self,
+        destination: &str,
+        make: impl FnOnce(&CStr) -> rustix::io::Result<bool>,
+    ) -> io::Result<bool> {
+        let Some((directory, name, Content::Ours)) = self.shortcut(destination) else { return Ok(false) };
+        // Only what did not exist a moment ago is a directory for certain, and covers nothing that is known.
+        if rustix::fs::mkdirat(directory, name.as_c_str(), Mode::from_raw_mode(0o755)).is_err() {
+            return Ok(false);
+        }
+        let parent = destination.rsplit_once('/').map(|(parent, _)| parent);
+        if self.here.as_deref() != parent {
+            rustix::process::fchdir(directory)?;
+            self.here = parent.map(str::to_owned);
+        }
+        Ok(make(&name)?)
     }
 
     fn attach_by_shortcut(&self, mount: &OwnedFd, destination: &str, kind: Kind) -> io::Result<bool> {

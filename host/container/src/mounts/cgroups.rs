@@ -60,9 +60,7 @@ fn fill(top: &OwnedFd, groups: &[(Option<&str>, &Path)], attributes: MountAttr) 
 /// A copy of the mount of a group's directory.
 fn view(path: &Path, attributes: MountAttr) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let copy = clone_tree(CWD, &path, OpenTreeFlags::empty())?;
-    attributes.add(copy.as_fd(), false)?;
-    Ok(copy)
+    attributes.clone_tree(CWD, &path, OpenTreeFlags::empty())
 }
 
 /// Without a group of its own: version 2 as the cgroup namespace shows it, or what the host shows.

@@ -134,6 +134,13 @@ fn new_file_system(
         attributes.remove(MountAttr::RDONLY);
     }
     let flags = MountAttrFlags::from_bits_retain(attributes.bits() as u32);
+    if mount.propagation.is_empty() && !mount.copy_up && !read_only_later {
+        // After an error the long way tells what is wrong, or finds another one.
+        let make = |name: &std::ffi::CStr| file_system::mount_here(kind, options, flags, name);
+        if tree.mount_in_ours(&mount.destination, make).unwrap_or(false) {
+            return Ok(());
+        }
+    }
     let (made, of_host) = match file_system::from_options(kind, options, flags) {
         Err(Errno::PERM) => (of_the_host(kind, namespaces, attributes)?, true),
         other => (other?, false),

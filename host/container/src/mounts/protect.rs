@@ -17,7 +17,7 @@ use crate::spec::Setup;
 
 /// Covers the masked paths and write-protects the others; what does not exist needs neither.
 pub(crate) fn protect(tree: &Tree, setup: &Setup<'_>) -> Result<(), Failure> {
-    let mut covers = Covers::default();
+    let mut covers = Covers { files: Cover::new(null), directories: Cover::new(empty) };
     for path in &setup.masked {
         covers.hide(tree, path).about(Stage::ProtectedPaths, path)?;
     }
@@ -53,64 +53,80 @@ impl Spot<'_> {
         }
     }
 
-    fn clone_tree(&self) -> io::Result<OwnedFd> {
-        match self {
-            Self::Entry(directory, name) => {
-                clone_tree(*directory, name, OpenTreeFlags::RECURSIVE | OpenTreeFlags::NO_FOLLOW)
-            }
-            Self::Opened(place) => clone_tree(place.as_fd(), c"", OpenTreeFlags::RECURSIVE | OpenTreeFlags::EMPTY_PATH),
-        }
+    fn read_only_copy(&self) -> io::Result<OwnedFd> {
+        let (directory, name, flags) = match self {
+            Self::Entry(directory, name) => (*directory, name.as_c_str(), OpenTreeFlags::NO_FOLLOW),
+            Self::Opened(place) => (place.as_fd(), c"", OpenTreeFlags::EMPTY_PATH),
+        };
+        MountAttr::RDONLY.clone_tree(directory, name, OpenTreeFlags::RECURSIVE | flags)
     }
 }
 
 /// Mounts to cover a path with.
-#[derive(Default)]
 struct Covers {
-    /// A copy of /dev/null that is attached nowhere yet.
-    file: Option<OwnedFd>,
-    /// One that was attached: it was looked at, so further copies are made of it.
-    null: Option<OwnedFd>,
-    /// The empty file system where it was attached last.
-    directory: Option<OwnedFd>,
+    files: Cover,
+    directories: Cover,
 }
 
 impl Covers {
     /// Covers a file with /dev/null and a directory with an empty one.
     fn hide(&mut self, tree: &Tree, path: &str) -> io::Result<()> {
         let Some(spot) = spot(tree, path)? else { return Ok(()) };
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => match &self.null {
-                Some(null) => clone_tree(null.as_fd(), c"", OpenTreeFlags::EMPTY_PATH)?,
-                None => null(tree)?,
-            },
+        let usual_first = USUAL_DIRECTORIES.contains(&path);
+        for directory in [usual_first, !usual_first] {
+            let covers = if directory { &mut self.directories } else { &mut self.files };
+            match covers.put(tree, &spot)? {
+                // It is of the other kind.
+                Err(Errno::NOTDIR | Errno::INVAL) => {}
+                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Errno::INVAL.into())
+    }
+}
+
+/// Those of the masked paths of engines that are directories, which spares the attempt with a file.
+const USUAL_DIRECTORIES: [&str; 4] = ["/proc/acpi", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"];
+
+/// Mounts of one kind.
+struct Cover {
+    make: fn(&Tree) -> io::Result<OwnedFd>,
+    /// One that is attached nowhere yet.
+    next: Option<OwnedFd>,
+    /// Where it was attached last: it was looked at, so further copies are made of it.
+    last: Option<OwnedFd>,
+}
+
+impl Cover {
+    fn new(make: fn(&Tree) -> io::Result<OwnedFd>) -> Self {
+        Self { make, next: None, last: None }
+    }
+
+    /// Covers a place. The inner error is the place's: there may be nothing, or something of another kind. Nothing to cover it
+    /// with is another matter.
+    fn put(&mut self, tree: &Tree, spot: &Spot<'_>) -> io::Result<rustix::io::Result<()>> {
+        let cover = match (self.next.take(), &self.last) {
+            (Some(next), _) => next,
+            (None, Some(last)) => clone_tree(last.as_fd(), c"", OpenTreeFlags::EMPTY_PATH)?,
+            (None, None) => (self.make)(tree)?,
         };
-        match spot.cover(&file) {
+        let covered = spot.cover(&cover);
+        match covered {
             Ok(()) => {
-                if let Some(earlier) = self.null.replace(file) {
+                if let Some(earlier) = self.last.replace(cover) {
                     file_system::leave_to_exec(earlier);
                 }
-                return Ok(());
             }
-            // The target is a directory.
-            Err(Errno::NOTDIR | Errno::INVAL) => self.file = Some(file),
-            Err(Errno::NOENT) => {
-                self.file = Some(file);
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
+            Err(_) => self.next = Some(cover),
         }
-        let directory = match &self.directory {
-            // Another place for the same empty file system.
-            Some(directory) => clone_tree(directory.as_fd(), c"", OpenTreeFlags::EMPTY_PATH)?,
-            None => file_system::new(c"tmpfs", &[], HARMLESS.union(MountAttrFlags::MOUNT_ATTR_RDONLY))?,
-        };
-        spot.cover(&directory)?;
-        if let Some(earlier) = self.directory.replace(directory) {
-            file_system::leave_to_exec(earlier);
-        }
-        Ok(())
+        Ok(covered)
     }
+}
+
+/// An empty directory.
+fn empty(_: &Tree) -> io::Result<OwnedFd> {
+    Ok(file_system::new(c"tmpfs", &[], HARMLESS.union(MountAttrFlags::MOUNT_ATTR_RDONLY))?)
 }
 
 /// The container's /dev/null, which is looked at before it is used: an image could have put anything there
@@ -129,11 +145,10 @@ fn null(tree: &Tree) -> io::Result<OwnedFd> {
 
 fn write_protect(tree: &Tree, path: &str) -> io::Result<()> {
     let Some(spot) = spot(tree, path)? else { return Ok(()) };
-    let copy = match spot.clone_tree() {
+    let copy = match spot.read_only_copy() {
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(()),
         other => other?,
     };
-    MountAttr::RDONLY.add(copy.as_fd(), true)?;
     spot.cover(&copy)?;
     file_system::leave_to_exec(copy);
     Ok(())

@@ -2,23 +2,22 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 
-use rustix::fs::{FileType, OFlags};
-
-use super::working_directory::own_root;
-use crate::root::Root;
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 
 /// What a user without an entry gets, as in runc.
 const DEFAULT: &str = "/";
 /// No honest file is longer; one that is must not cost the host its memory.
 const LONGEST: u64 = 1 << 20;
 
+/// A pipe or a terminal must not hold the start up.
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
 /// The home directory of `uid`. A file that cannot be used counts as an empty one.
-fn of(root: Root<'_>, uid: u32) -> String {
+fn of(passwd: rustix::io::Result<OwnedFd>, uid: u32) -> String {
     let mut text = Vec::new();
-    // A pipe or a terminal must not hold the start up.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-    if let Ok(file) = root.open_file("/etc/passwd", flags)
+    if let Ok(file) = passwd
         && rustix::fs::fstat(&file).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
         && File::from(file).take(LONGEST).read_to_end(&mut text).is_err()
     {
@@ -27,9 +26,9 @@ fn of(root: Root<'_>, uid: u32) -> String {
     home_in_passwd(&text, uid).unwrap_or(DEFAULT).to_owned()
 }
 
-/// [`of`] in this process's own root.
+/// The home directory of `uid` in this process's own root, which is the container's: no link leads out of it but magic ones.
 pub(super) fn of_own(uid: u32) -> String {
-    own_root().map_or_else(|_| DEFAULT.to_owned(), |root| of(Root::new(&root), uid))
+    of(rustix::fs::openat2(CWD, "/etc/passwd", FLAGS, Mode::empty(), ResolveFlags::NO_MAGICLINKS), uid)
 }
 
 /// A user's home directory in the text of an /etc/passwd (passwd(5)): the sixth field of the first line whose third is `uid`.
@@ -66,18 +65,19 @@ mod tests {
     fn files_that_are_none() {
         let directory = tempfile::tempdir().unwrap();
         let open = File::open(directory.path()).unwrap();
-        let root = Root::new(&open);
-        assert_eq!(of(root, 0), "/");
+        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let of = |uid| of(rustix::fs::openat2(&open, "etc/passwd", FLAGS, Mode::empty(), inside), uid);
+        assert_eq!(of(0), "/");
         std::fs::create_dir(directory.path().join("etc")).unwrap();
         let passwd = directory.path().join("etc/passwd");
         std::fs::write(&passwd, PASSWD).unwrap();
-        assert_eq!((of(root, 0).as_str(), of(root, 5).as_str()), ("/root", "/"));
+        assert_eq!((of(0).as_str(), of(5).as_str()), ("/root", "/"));
         std::fs::remove_file(&passwd).unwrap();
         std::os::unix::fs::symlink("/proc/self/fd/0", &passwd).unwrap();
-        assert_eq!(of(root, 0), "/");
+        assert_eq!(of(0), "/");
         std::fs::remove_file(&passwd).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, &passwd, FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o644), 0)
             .unwrap();
-        assert_eq!(of(root, 0), "/");
+        assert_eq!(of(0), "/");
     }
 }

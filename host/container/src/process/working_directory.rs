@@ -24,12 +24,15 @@ pub(super) fn parse(path: &Path) -> Result<String, InvalidProcess> {
 }
 
 /// The container's root, once it is this process's.
-pub(super) fn own_root() -> io::Result<OwnedFd> {
+fn own_root() -> io::Result<OwnedFd> {
     Ok(rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 /// Makes the directory for the program's user if it does not exist.
 pub(super) fn make(root: Root<'_>, path: &str, identity: &Identity) -> io::Result<()> {
+    if path == "/" {
+        return Ok(());
+    }
     match root.locate(path) {
         Err(Errno::NOENT) => {}
         // Entering it will tell.

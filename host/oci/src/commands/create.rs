@@ -25,18 +25,25 @@ pub(crate) fn create(context: &Context, args: &CreateArgs) -> Result<(), Error> 
     }
     let made = new.make(context, args, &bundle, io, true);
     let (entry, made) = new.release(made)?;
-    leave(made).inspect_err(|_| {
+    if let Err(error) = leave(made) {
         let _ = entry.remove();
-    })
+        return Err(error);
+    }
+    super::leave_to_exit(entry);
+    Ok(())
 }
 
 /// Leaves the first process on its own. The lock is given back before: the process shares its descriptor, so a lock that is
 /// held when this process is killed now would be held as long as the container waits.
 fn leave(made: Made) -> Result<(), Error> {
-    made.created.leave().map(drop).map_err(|error| {
-        let _ = made.group.remove();
-        error.into()
-    })
+    match made.created.leave() {
+        Ok(running) => super::leave_to_exit((running, made.group)),
+        Err(error) => {
+            let _ = made.group.remove();
+            return Err(error.into());
+        }
+    }
+    Ok(())
 }
 
 /// The streams of a container that the command does not stay with.
@@ -89,8 +96,10 @@ impl New {
     ) -> Result<Made, Error> {
         bundle.left_out.iter().for_each(|warning| context.log.warn(warning));
         // The defaults of `spec` are among these.
-        let ineffective = bundle.spec.process().iter().flat_map(container::warnings);
-        ineffective.for_each(|warning| context.log.debug(|| warning));
+        if context.log.is_verbose() {
+            let ineffective = bundle.spec.process().iter().flat_map(container::warnings);
+            ineffective.for_each(|warning| context.log.debug(|| warning));
+        }
         let path = groups::path(&args.id, &bundle.spec)?;
         let group = groups::create(context, &path, self.record.cgroups, &bundle.spec)?;
         // Not always what was asked for: without privileges it may be below this user's own, or none.

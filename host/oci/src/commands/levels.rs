@@ -90,7 +90,7 @@ pub(crate) fn run(context: &Context, args: &RunArgs, bundle: &Bundle, level: Lev
     };
     let mut new = New::reserve(context, &args.create.id, bundle, level)?;
     let started = create(context, &args.create, bundle, &mut new, io).and_then(|running| {
-        let started = start(new.entry.path());
+        let started = container::start(new.entry.path()).map_err(Error::from);
         started.inspect_err(|_| {
             let _ = remove(new.entry.path(), &new.record);
         })?;
@@ -105,11 +105,6 @@ pub(crate) fn run(context: &Context, args: &RunArgs, bundle: &Bundle, level: Lev
         delete::delete(context, &args.create.id, true)?;
     }
     Ok(status.code())
-}
-
-/// The supervisor waits as a container's first process does.
-pub(crate) fn start(state_dir: &Path) -> Result<(), Error> {
-    Ok(container::start(state_dir)?)
 }
 
 /// Suspends or resumes the instance itself; its supervisor is the group's.

@@ -1,4 +1,4 @@
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -96,12 +96,7 @@ impl Entry {
             Err(Errno::NOENT) => return Err(Error::NoContainer(self.id.to_string())),
             Err(error) => return Err(Error::file("open", path())(error)),
         };
-        let mut bytes = Vec::with_capacity(16 << 10);
-        std::fs::File::from(file).read_to_end(&mut bytes).map_err(|source| Error::File {
-            action: "read",
-            path: path(),
-            source,
-        })?;
+        let bytes = read_whole(&file).map_err(Error::file("read", path()))?;
         let damaged = |source| Error::DamagedState { id: self.id.to_string(), path: path(), source };
         Record::parse(&bytes).map(Some).map_err(damaged)
     }
@@ -192,6 +187,19 @@ impl Entry {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(Error::file("remove", &self.path)(error)),
         }
+    }
+}
+
+/// Reads a regular file, of which less than was asked for means its end (read(2)).
+fn read_whole(file: impl AsFd) -> Result<Vec<u8>, Errno> {
+    let mut bytes = Vec::with_capacity(32 << 10);
+    loop {
+        let asked = bytes.capacity() - bytes.len();
+        let count = rustix::io::retry_on_intr(|| rustix::io::read(&file, rustix::buffer::spare_capacity(&mut bytes)))?;
+        if count < asked {
+            return Ok(bytes);
+        }
+        bytes.reserve(bytes.len());
     }
 }
 

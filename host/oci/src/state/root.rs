@@ -39,10 +39,10 @@ impl Root {
             made => made.map_err(Error::file("make the directory", &path))?,
         }
         let entry = Entry::open(&path, id)?.ok_or_else(|| Error::Busy(id.to_string()))?;
-        // Somebody who deletes may have come between.
+        // Somebody who deletes may have come between; if the directory is gone already, the first state cannot be written.
         match entry.lock()? {
-            Some(lock) if entry.is_linked() => Ok((entry, lock)),
-            _ => Err(Error::Busy(id.to_string())),
+            Some(lock) => Ok((entry, lock)),
+            None => Err(Error::Busy(id.to_string())),
         }
     }
 

@@ -9,6 +9,7 @@ use std::thread;
 
 use oci_tests::{Bundle, Runtime};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 
 use crate::{Canary, SECRET};
 
@@ -33,7 +34,7 @@ fn a_directory_that_becomes_a_link_leads_nowhere() {
     let stop = AtomicBool::new(false);
     let expected = BTreeSet::from(["/volume/dir", "/volume/link", "/volume/dir/mounted", "/volume/dir/file"]);
     thread::scope(|scope| {
-        scope.spawn(|| swap(&volume.join("dir"), &volume.join("link"), &stop));
+        scope.spawn(|| swap([&volume.join("dir"), &volume.join("link")], canary.path(), &stop));
         let started = (0..STARTS).filter(|_| {
             let done = runtime.run(&bundle);
             assert!(!done.stdout.contains(SECRET), "{done:?}");
@@ -51,9 +52,22 @@ fn a_directory_that_becomes_a_link_leads_nowhere() {
     canary.assert_untouched();
 }
 
-fn swap(one: &Path, other: &Path, stop: &AtomicBool) {
+fn swap(both: [&Path; 2], target: &Path, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
-        renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
+        match renameat_with(CWD, both[0], CWD, both[1], RenameFlags::EXCHANGE) {
+            // A link that seems to lead nowhere gives way to a place for a mount; the attack goes on with a new one.
+            Err(Errno::NOENT) => restore(both, target),
+            other => other.unwrap(),
+        }
+    }
+}
+
+fn restore(both: [&Path; 2], target: &Path) {
+    let is_link = |path: &&Path| path.is_symlink();
+    if both.iter().any(is_link) {
+        both.iter().for_each(|path| drop(fs::create_dir(path)));
+    } else if let Some(free) = both.into_iter().find(|path| fs::remove_dir(path).is_ok() || !path.exists()) {
+        let _ = symlink(target, free);
     }
 }
 
